@@ -1,0 +1,78 @@
+"""What all tests share: a toy experiment, a way to run the command line, no traces at home."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from reportgen import cli, registry
+
+TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep matplotlib's list of fonts for the whole session, out of each test's own home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own, without the user's caches, settings or variables."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("KERAS_HOME", str(home / ".keras"))
+    monkeypatch.setenv("REPORTGEN_CACHE_DIR", str(tmp_path / "cache"))
+    for name in ("DATA", "DATA_DIR", "OUT", "PRESET", "SEED", "JOBS"):
+        monkeypatch.delenv(f"REPORTGEN_{name}", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[registry.Registry]:
+    """The toy experiments as the installed ones, in this process and in workers."""
+    monkeypatch.syspath_prepend(TOY)
+    points = [
+        EntryPoint("toy", "toy_experiment:ToyExperiment", registry.GROUP),
+        EntryPoint("other", "toy_experiment:OtherExperiment", registry.GROUP),
+    ]
+    found = registry.Registry(points)
+    monkeypatch.setattr(registry, "installed", lambda: found)
+    yield found
+    for name in [name for name in sys.modules if name.startswith("toy_")]:
+        del sys.modules[name]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run ``reportgen`` with these words, in this process."""
+
+    def reportgen(*words: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["reportgen", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Ran(code, out, err)
+
+    return reportgen
