@@ -1,0 +1,1 @@
+"""The three built-in experiments: autoencoder, denoising, lstm."""

@@ -1,0 +1,1 @@
+"""The trainers: the only modules that import TensorFlow; only workers import them."""

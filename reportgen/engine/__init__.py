@@ -1,0 +1,1 @@
+"""The engine: plans trials, runs what is missing, keeps what they found."""
