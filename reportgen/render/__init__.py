@@ -1,0 +1,1 @@
+"""The renderer: a results object in, HTML, PDF, figures and tables out."""
