@@ -1,0 +1,1 @@
+"""Where the experiments' data come from: found, fetched, verified, prepared."""
