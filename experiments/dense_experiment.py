@@ -1,0 +1,196 @@
+"""What the two autoencoder experiments share: settings, trials, and pieces of their chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from experiments.data.mnist import SIDE
+from reportgen.experiment import Array, Dataset, Trial, TrialResult, setting
+from reportgen.results import Column, Figure, Images, Prose, Scalar, Table, prose, ref
+
+TRAINER = "experiments.training.dense:train"
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """How a dense autoencoder is trained; the same for the basic and the denoising one.
+
+    50 epochs in batches of 256 are those of Keras' autoencoder tutorial (Chollet 2016, "Building
+    Autoencoders in Keras"). The learning rate was chosen by validation loss among 0.002 and 0.005
+    (tried without centred inputs), 0.01, 0.02 and 0.04 (with those of
+    :class:`experiments.training.dense.Reconstructing`). A short warm-up is that of Goyal et al.
+    2017 (section 2.2). 5,000 validation images are a usual share of MNIST's 60,000.
+    """
+
+    epochs: int = setting(50, "passes over the training images", minimum=1, maximum=1000, quick=3)
+    batch_size: int = setting(256, "images in one step of training", minimum=1, maximum=10_000)
+    learning_rate: float = setting(
+        0.02, "Adam's learning rate at its highest, after the warm-up", above=0, maximum=1
+    )
+    warm_up: float = setting(
+        0.02, "share of all steps in which the learning rate rises", minimum=0, below=1
+    )
+    validation_images: int = setting(
+        5000,
+        "training images set aside for validation, at most a fifth of all",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    training_images: int = setting(
+        0, "most images to train on; 0 for all", minimum=0, maximum=1_000_000, quick=6000
+    )
+
+
+def dense_trial(
+    experiment: str, settings: DenseSettings, latent_dim: int, noise_sd: float, seed: int
+) -> Trial:
+    """The training of one autoencoder; noise 0 makes it a basic one."""
+    params = {
+        "latent_dim": latent_dim,
+        "noise_sd": noise_sd,
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "learning_rate": settings.learning_rate,
+        "warm_up": settings.warm_up,
+        "validation_images": settings.validation_images,
+        "training_images": settings.training_images,
+    }
+    kind = f"denoising autoencoder, noise {noise_sd:g}" if noise_sd else "autoencoder"
+    # Seconds of an epoch on all of MNIST, measured on one core: pixels, units and noise cost.
+    seconds = 0.25 + 0.006 * latent_dim + (0.3 if noise_sd else 0)
+    label = f"{kind}, latent {latent_dim}"
+    return Trial(experiment, TRAINER, params, seed, label, seconds * settings.epochs)
+
+
+def seconds_per_epoch(result: TrialResult, clock: str) -> float:
+    """The median epoch in seconds by the ``wall`` or the ``cpu`` clock.
+
+    The median, because the first epoch also compiles, and other programs disturb some.
+    """
+    return float(median(result.history[f"{clock}_seconds"]))
+
+
+def best_epoch(result: TrialResult) -> int:
+    """The epoch (from 1) with the lowest validation loss."""
+    losses = list(result.history["val_loss"])
+    return losses.index(min(losses)) + 1
+
+
+# ---------------------------------------------------------------------------------------- tables
+
+
+def data_table(dataset: Dataset, result: TrialResult) -> Table:
+    """The table ``data``: how many images are used for what."""
+    counts = {
+        "training": result.scalars["training_images"],
+        "validation": result.scalars["validation_images"],
+        "test": len(dataset.array("x_test")),
+    }
+    uses = {
+        "training": "fitting the weights",
+        "validation": "the validation loss after each epoch",
+        "test": "all other figures, once training is over",
+    }
+    unused = len(dataset.array("x_train")) - counts["training"] - counts["validation"]
+    if unused:
+        counts["left out"], uses["left out"] = unused, "nothing in this report"
+    rows = tuple({"part": part, "images": counts[part], "use": uses[part]} for part in counts)
+    columns = (
+        Column("part", "Part"),
+        Column("images", "Images", "number of images", format=",d"),
+        Column("use", "Used for"),
+    )
+    return Table("data", "The images, and what each part of them is used for.", columns, rows)
+
+
+def architecture_table(results: Mapping[int, TrialResult]) -> Table:
+    """The table ``architecture``: the layers, and their parameters at each latent dimension."""
+    names = {latent_dim: f"parameters_{latent_dim}" for latent_dim in results}
+    rows: list[dict[str, Scalar]] = []
+    for same in zip(*(result.scalars["layers"] for result in results.values()), strict=True):
+        units = list(dict.fromkeys(layer["units"] for layer in same))
+        row: dict[str, Scalar] = {
+            "layer": same[0]["name"],
+            "kind": same[0]["kind"],
+            "units": units[0] if len(units) == 1 else "latent dimension",
+            "activation": same[0]["activation"],
+        }
+        counts = [layer["parameters"] for layer in same]
+        rows.append(row | dict(zip(names.values(), counts, strict=True)))
+    totals = {names[dim]: result.scalars["parameters"] for dim, result in results.items()}
+    rows.append({"layer": "total", "kind": None, "units": None, "activation": None} | totals)
+    columns = [
+        Column("layer", "Layer"),
+        Column("kind", "Kind", "class of the layer in Keras"),
+        Column("units", "Outputs", "how many values the layer gives for an image"),
+        Column("activation", "Activation"),
+    ]
+    for latent_dim, name in names.items():
+        title = f"Parameters at {latent_dim}" if len(names) > 1 else "Parameters"
+        columns.append(Column(name, title, "trained weights and biases", format=",d"))
+    caption = "The layers as Keras counts them, and how many parameters each has."
+    return Table("architecture", caption, tuple(columns), tuple(rows))
+
+
+# ----------------------------------------------------------------------------------------- prose
+
+
+def about_data(parts: Table) -> Prose:
+    """What the images are, how they are prepared and parted."""
+    return prose(
+        f"An image shows one handwritten digit in {SIDE} × {SIDE} grey pixels. Its pixels, 0 for "
+        "paper to 255 for ink, are divided by 255, so that they lie in [0, 1], and the image is "
+        f"flattened to a row of {SIDE * SIDE} values. The validation images were split at random "
+        "from the training part ({table}). The {test} test images decided nothing: they were used "
+        "once training was over. Labels play no part in training; they only pick the digits that "
+        "are shown.",
+        table=ref(parts),
+        test=parts.cell("images", part="test"),
+    )
+
+
+def about_training() -> Prose:
+    """How the weights are found."""
+    return prose(
+        "Training minimises the binary cross-entropy −[x log p + (1 − x) log(1 − p)] between the "
+        "pixel x of the clean image and the pixel p of the reconstruction, averaged over pixels "
+        "and images, with Adam (Kingma and Ba 2015). The learning rate rises during a short "
+        "warm-up and then falls by a cosine to zero. While training, the mean of the inputs is "
+        "subtracted from them, and the decoder starts from the mean image (LeCun et al. 1998, "
+        "“Efficient BackProp”): both make high learning rates bearable, under which units of "
+        "the bottleneck may otherwise die, that is, never be above zero again. Afterwards the "
+        "subtraction is put into the encoder's bias, so that the model is exactly the one above. "
+        "The weights after the last epoch are the ones that are tested. Losses are measured after "
+        "each epoch, on the validation images and on equally many of the training images."
+    )
+
+
+def about_quick(epochs: int, parts: Table) -> Prose:
+    """What the preset ``quick`` means for the figures."""
+    return prose(
+        "These are figures of the quick preset: {images} training images and "
+        f"{'one epoch' if epochs == 1 else f'{epochs} epochs'}. They show that everything works, "
+        "not how good the models can be.",
+        images=parts.cell("images", part="training"),
+    )
+
+
+# --------------------------------------------------------------------------------------- figures
+
+
+def first_of_each_class(labels: Array) -> list[int]:
+    """The index of the first image of every class, in the order of the classes."""
+    return [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+
+
+def image_grid(
+    id: str, caption: str, alt: str, rows: Mapping[str, Array], digits: Sequence[int]
+) -> Figure:
+    """A figure with a labelled row of images a method: float32 (digits, pixels) in 0..1 each."""
+    pixels = np.rint(np.stack(list(rows.values())) * 255).astype(np.uint8)
+    pixels = pixels.reshape(len(rows), len(digits), SIDE, SIDE)
+    return Figure(id, caption, alt, Images(tuple(rows), tuple(map(str, digits)), pixels))

@@ -1,0 +1,463 @@
+"""Trains the classifier of reviews: Embedding → LSTM → Dense, in batches of similar length."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from experiments.training import recurrence
+from experiments.training.fitting import History, Within, fit, generator
+from experiments.training.recurrence import CHUNK, Tensor, compiled
+from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
+
+PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+"""The ids: 0 pads in front, 1 is any word outside of the vocabulary, 2 the most frequent word."""
+
+PREDICTION_BATCH = 256
+SECONDS_BETWEEN_NEWS = 0.5
+
+
+# --------------------------------------------------------------------------------------- reviews
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Reviews as word ids, each cut to its last words.
+
+    ``ids`` int32 has the words of all reviews one after the other; review i is
+    ``ids[begins[i]:ends[i]]``, and had ``uncut[i]`` words. ``labels`` uint8 (n,) are 1 for
+    positive.
+    """
+
+    ids: Array
+    begins: Array
+    ends: Array
+    uncut: Array
+    labels: Array
+
+    @classmethod
+    def read(cls, dataset: Dataset, part: str, vocabulary: int, length: int) -> Reviews:
+        """The reviews of ``train`` or ``test``, with ids below ``vocabulary``, cut to ``length``.
+
+        The dataset's ranks count from 1, the most frequent word of the training part.
+        """
+        ranks = np.asarray(dataset.array(f"{part}_tokens"))
+        offsets = np.asarray(dataset.array(f"{part}_offsets"))
+        ids = ranks + (FIRST_WORD - 1)
+        ids[ids >= vocabulary] = UNKNOWN
+        begins = np.maximum(offsets[:-1], offsets[1:] - length)
+        labels = np.asarray(dataset.array(f"{part}_labels"))
+        return cls(ids.astype(np.int32), begins, offsets[1:], np.diff(offsets), labels)
+
+    @property
+    def lengths(self) -> Array:
+        """The number of words of each review, int64 (n,)."""
+        lengths: Array = self.ends - self.begins
+        return lengths
+
+    def padded(self, chosen: Array, columns: int) -> Array:
+        """The chosen reviews, padded in front: int32 (steps, columns), one column a review.
+
+        Steps are the least multiple of CHUNK that holds the longest; columns that are left over
+        are padding.
+        """
+        steps = CHUNK * int(self._chunks()[chosen].max())
+        places = self.ends[chosen] - steps + np.arange(steps)[:, None]
+        padded = np.zeros((steps, columns), np.int32)
+        inside = places >= self.begins[chosen]
+        padded[:, : len(chosen)] = np.where(inside, self.ids[np.maximum(places, 0)], PADDING)
+        return padded
+
+    def batches(
+        self, chosen: Array, size: int, shuffle: np.random.Generator | None = None
+    ) -> list[Array]:
+        """The chosen reviews in batches of similar length, the shortest's batch perhaps smaller.
+
+        ``shuffle`` mixes reviews of the same number of chunks, and then the batches.
+        """
+        if shuffle is not None:
+            chosen = shuffle.permutation(chosen)
+        by_length = chosen[np.argsort(-self._chunks()[chosen], kind="stable")]
+        batches = [by_length[i : i + size] for i in range(0, len(chosen), size)]
+        if shuffle is not None:
+            batches = [batches[i] for i in shuffle.permutation(len(batches))]
+        return batches
+
+    def _chunks(self) -> Array:
+        """How many chunks of time steps each review takes, at least one."""
+        chunks: Array = np.maximum(-(-self.lengths // CHUNK), 1)
+        return chunks
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which training reviews are fitted and which validate, int64 indexes in order.
+
+    ``left_out`` counts reviews that do neither because a validation review has the same words.
+    """
+
+    fitted: Array
+    validation: Array
+    left_out: int
+
+
+def split(reviews: Reviews, validation: int, limit: int, seed: int) -> Split:
+    """Part the training reviews at random, each part with the labels' shares of the whole.
+
+    The validation part has ``validation`` reviews, but at most a fifth of all. ``limit`` is the
+    most reviews to fit; 0 for all that are left.
+    """
+    count = len(reviews.labels)
+    validation = min(validation, count // 5)
+    limit = limit or count
+    chance = generator(seed, "validation part")
+    fitted, validating = [], []
+    for label in (0, 1):
+        mixed = chance.permutation(np.flatnonzero(reviews.labels == label))
+        share = len(mixed) / count
+        first = round(validation * share)
+        validating.append(mixed[:first])
+        fitted.append(mixed[first : first + round(limit * share)])
+    kept_for_validation = np.sort(np.concatenate(validating))
+    known = {_words(reviews, i) for i in kept_for_validation}
+    candidates = np.sort(np.concatenate(fitted))
+    twin = np.array([_words(reviews, i) in known for i in candidates], bool)
+    return Split(candidates[~twin], kept_for_validation, int(twin.sum()))
+
+
+def _words(reviews: Reviews, i: int) -> bytes:
+    """The words of one review, to compare."""
+    words: bytes = reviews.ids[reviews.begins[i] : reviews.ends[i]].tobytes()
+    return words
+
+
+# ----------------------------------------------------------------------------------------- model
+
+
+def build_model(params: Mapping[str, Json], seed: int) -> keras.Model:
+    """The plain Keras model: ``Embedding → LSTM → Dense(1, sigmoid)``, initialised by ``seed``.
+
+    Padding is masked. Initial weights are Keras' defaults (Glorot uniform, the recurrent kernel
+    orthogonal), but for the gates' biases: chrono initialisation (Tallec & Ollivier 2018, section
+    3) lets the cells remember for 1 to ``memory_span`` steps from the start.
+    """
+    chance = generator(seed, "initial weights")
+    seeds = [int(s) for s in chance.integers(1 << 31, size=4)]
+    initializers = keras.initializers
+    model = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32", name="words"),
+            keras.layers.Embedding(
+                params["vocabulary"],
+                params["embedding_dim"],
+                embeddings_initializer=initializers.RandomUniform(seed=seeds[0]),
+                mask_zero=True,
+                name="embedding",
+            ),
+            keras.layers.LSTM(
+                params["units"],
+                dropout=params["input_dropout"],
+                kernel_initializer=initializers.GlorotUniform(seed=seeds[1]),
+                recurrent_initializer=initializers.Orthogonal(seed=seeds[2]),
+                name="lstm",
+            ),
+            keras.layers.Dense(
+                1,
+                activation="sigmoid",
+                kernel_initializer=initializers.GlorotUniform(seed=seeds[3]),
+                name="dense",
+            ),
+        ],
+        name="sentiment",
+    )
+    forget = np.log(chance.uniform(1, params["memory_span"] - 1, params["units"]))
+    rest = np.zeros(2 * params["units"])
+    model.get_layer("lstm").cell.bias.assign(np.concatenate([-forget, forget, rest]))
+    return model
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """What one batch leaves out while training.
+
+    ``words`` bool (vocabulary,): words that are taken for unknown wherever they stand in the
+    batch. ``inputs`` float32 (embedding size,): factors of embedding features, the same at every
+    time step and for all reviews of the batch. Both after Gal & Ghahramani (2016). ``outputs``
+    float32 (batch, units): factors of the last state. A factor is 0 or 1 / (1 - rate).
+    """
+
+    words: Array
+    inputs: Array
+    outputs: Array
+
+    @classmethod
+    def draw(cls, params: Mapping[str, Json], chance: np.random.Generator) -> Dropout:
+        """Draw for one batch."""
+        words = chance.random(params["vocabulary"], np.float32) < params["word_dropout"]
+        inputs = _factors(params["input_dropout"], (params["embedding_dim"],), chance)
+        batch = (params["batch_size"], params["units"])
+        outputs = _factors(params["output_dropout"], batch, chance)
+        return cls(words, inputs, outputs)
+
+
+def _factors(rate: float, shape: tuple[int, ...], chance: np.random.Generator) -> Array:
+    """Dropout as factors: 0 at the rate, otherwise 1 / (1 - rate)."""
+    kept = chance.random(shape, np.float32) >= rate
+    return (kept / (1 - rate)).astype(np.float32)
+
+
+def loss_and_gradients(
+    weights: Sequence[tf.Variable], words: Array, labels: Array, present: Array, dropout: Dropout
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """One batch forth and back through the model with these weights, in Keras' order.
+
+    Args:
+        weights: embedding table; kernel, recurrent kernel and bias of the LSTM; kernel and bias
+            of the dense layer.
+        words: int32 (steps, batch), padded in front.
+        labels: float32 (batch,).
+        present: float32 (batch,), 0 for columns that are no review.
+        dropout: what this batch leaves out.
+
+    Returns:
+        The sum of the reviews' binary cross-entropies; how many are on the right side of 0.5;
+        the gradients of the mean cross-entropy for each of the weights.
+    """
+    table, kernel, recurrent, bias, dense_kernel, dense_bias = weights
+    seen = np.where(dropout.words[words] & (words != PADDING), UNKNOWN, words)
+    distinct, places = tf.unique(tf.constant(seen.ravel()))
+    with tf.GradientTape() as looking_up:
+        embedded = tf.gather(table, distinct) * dropout.inputs
+        projected = recurrence.project(embedded, kernel, bias, distinct[:, None] == PADDING)
+    state, kept = recurrence.last_state_kept(projected, tf.reshape(places, words.shape), recurrent)
+    with tf.GradientTape() as deciding:
+        deciding.watch(state)
+        logits = _logits(state * dropout.outputs, dense_kernel, dense_bias)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits) * present
+        mean = tf.reduce_sum(losses) / tf.reduce_sum(present)
+    by_state, *by_dense = deciding.gradient(mean, [state, dense_kernel, dense_bias])
+    by_projected, by_recurrent = recurrence.gradients(by_state, kept, projected, recurrent)
+    by_table, by_kernel, by_bias = looking_up.gradient(
+        projected, [table, kernel, bias], by_projected
+    )
+    right = present * tf.cast((logits > 0) == (labels > 0.5), tf.float32)
+    every = [tf.convert_to_tensor(by_table), by_kernel, by_recurrent, by_bias, *by_dense]
+    return tf.reduce_sum(losses), tf.reduce_sum(right), every
+
+
+def _logits(state: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """The dense layer before its sigmoid: float32 (batch,)."""
+    return tf.reshape(state @ kernel + bias, [-1])
+
+
+def predict(weights: Sequence[Array], reviews: Reviews, chosen: Array) -> Array:
+    """The probability that each chosen review is positive: float32, in the order of ``chosen``."""
+    table, kernel, recurrent, bias, dense_kernel, dense_bias = map(tf.constant, weights)
+    padding = np.arange(len(table))[:, None] == PADDING
+    projected = recurrence.project(table, kernel, bias, padding)
+    probability = np.zeros(len(reviews.labels), np.float32)
+    for batch in reviews.batches(chosen, PREDICTION_BATCH):
+        words = tf.constant(reviews.padded(batch, PREDICTION_BATCH))
+        state = recurrence.last_state(projected, words, recurrent)
+        logits = _logits(state, dense_kernel, dense_bias)
+        probability[batch] = tf.sigmoid(logits).numpy()[: len(batch)]
+    return probability[chosen]
+
+
+def scores(probability: Array, labels: Array) -> tuple[float, float]:
+    """Mean binary cross-entropy, and accuracy at 0.5."""
+    likely = np.where(labels == 1, probability, 1 - probability).astype(float)
+    # Keras' own lower bound, so that a probability of 0 does not count as infinite surprise.
+    loss = -np.log(np.maximum(likely, keras.backend.epsilon())).mean()
+    return float(loss), float(((probability >= 0.5) == (labels == 1)).mean())
+
+
+# -------------------------------------------------------------------------------------- training
+
+
+class Classifying:
+    """A training in progress; see :class:`experiments.training.fitting.Fitting`.
+
+    Adam (Kingma & Ba 2015) with a warm-up, a cosine schedule (Loshchilov & Hutter 2017) and
+    clipping by the gradients' common norm (Pascanu et al. 2013). Validated and kept is the
+    running average of the weights (Polyak & Juditsky 1992), of the epoch that validates best.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Json], seed: int, reviews: Reviews, parts: Split
+    ) -> None:
+        self.params, self.seed, self.reviews, self.parts = params, seed, reviews, parts
+        self.model = build_model(params, seed)
+        self.weights = [variable.value for variable in self.model.trainable_variables]
+        steps = params["epochs"] * -(-len(parts.fitted) // params["batch_size"])
+        warm_up = max(1, round(params["warm_up"] * steps))
+        schedule = keras.optimizers.schedules.CosineDecay(
+            params["learning_rate"] / warm_up,
+            max(1, steps - warm_up),
+            warmup_target=params["learning_rate"],
+            warmup_steps=warm_up,
+        )
+        self.optimizer = keras.optimizers.Adam(schedule, global_clipnorm=params["gradient_clip"])
+        self.optimizer.build(self.model.trainable_variables)
+        self.averages = [tf.Variable(weight) for weight in self.weights]
+        self.best = [weight.numpy() for weight in self.weights]
+        self.best_score = np.array([-1.0, 0.0])
+        self._update = compiled(self._apply)
+
+    def run_epoch(self, epoch: int, within: Within) -> Mapping[str, float]:
+        """Train on every review once, then validate; keep the averages if they are the best."""
+        total, right, seen, told = 0.0, 0.0, 0, time.monotonic()
+        for batch, loss, hits in self._steps(epoch):
+            total, right, seen = total + loss, right + hits, seen + len(batch)
+            if time.monotonic() - told > SECONDS_BETWEEN_NEWS:
+                told = time.monotonic()
+                metrics = {"loss": total / seen, "accuracy": right / seen}
+                within(seen / len(self.parts.fitted), metrics)
+        averages = [average.numpy() for average in self.averages]
+        chosen = self.parts.validation
+        probability = predict(averages, self.reviews, chosen)
+        val_loss, val_accuracy = scores(probability, self.reviews.labels[chosen])
+        if (val_accuracy, -val_loss) > tuple(self.best_score):
+            self.best, self.best_score = averages, np.array([val_accuracy, -val_loss])
+        return {
+            "loss": total / seen,
+            "accuracy": right / seen,
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+        }
+
+    def finished(self, history: History) -> bool:
+        """Whether the best epoch is ``patience`` epochs ago."""
+        patience: int = self.params["patience"]
+        return len(history["loss"]) - best_epoch(history) >= patience
+
+    def state(self) -> Mapping[str, Array]:
+        """Weights, optimizer, averages, and the best averages with their score."""
+        state = {f"{kind}_{i}": v.numpy() for kind, i, v in self._variables()}
+        state |= {f"best_{i}": array for i, array in enumerate(self.best)}
+        return state | {"best_score": self.best_score}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go back to a state."""
+        for kind, i, variable in self._variables():
+            variable.assign(state[f"{kind}_{i}"])
+        self.best = [np.array(state[f"best_{i}"]) for i in range(len(self.best))]
+        self.best_score = np.array(state["best_score"])
+
+    def _steps(self, epoch: int) -> Iterator[tuple[Array, float, float]]:
+        """Train on each batch: its reviews, their summed loss, how many were right."""
+        size = self.params["batch_size"]
+        dropping = generator(self.seed, "dropout", epoch)
+        shuffling = generator(self.seed, "order of reviews", epoch)
+        for batch in self.reviews.batches(self.parts.fitted, size, shuffling):
+            words = self.reviews.padded(batch, size)
+            labels, present = np.zeros((2, size), np.float32)
+            labels[: len(batch)] = self.reviews.labels[batch]
+            present[: len(batch)] = 1
+            dropout = Dropout.draw(self.params, dropping)
+            loss, right, gradients = loss_and_gradients(
+                self.weights, words, labels, present, dropout
+            )
+            self._update(gradients)
+            yield batch, float(loss), float(right)
+
+    def _apply(self, gradients: Sequence[Tensor]) -> None:
+        """One step of the optimizer and of the averages.
+
+        The averages' memory grows to its full length, so that the first weights are forgotten.
+        """
+        step = tf.cast(self.optimizer.iterations.value, tf.float32)
+        memory = tf.minimum(self.params["averaging"], (1 + step) / (10 + step))
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        for average, weight in zip(self.averages, self.weights, strict=True):
+            average.assign(memory * average + (1 - memory) * weight)
+
+    def _variables(self) -> Iterator[tuple[str, int, tf.Variable]]:
+        """All variables that change while training, named."""
+        optimizer = [variable.value for variable in self.optimizer.variables]
+        groups = {"weight": self.weights, "optimizer": optimizer, "average": self.averages}
+        for kind, variables in groups.items():
+            for i, variable in enumerate(variables):
+                yield kind, i, variable
+
+
+def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
+    """The epoch (from 1) of the highest validation accuracy; of equal ones the lowest loss."""
+    pairs = zip(history["val_accuracy"], history["val_loss"], strict=True)
+    ranking = [(accuracy, -loss) for accuracy, loss in pairs]
+    return ranking.index(max(ranking)) + 1
+
+
+def train(
+    params: Mapping[str, Json], seed: int, dataset: Dataset, context: TrainingContext
+) -> TrialResult:
+    """Train on the training part, choose the epoch on its validation part, then predict the test.
+
+    The history has ``loss`` and ``accuracy`` (of the weights as they were during the epoch, with
+    dropout on) and ``val_loss`` and ``val_accuracy`` (of the averaged weights after it, without).
+
+    Arrays of the result: ``test_probability`` float32 (test reviews,), ``validation_probability``
+    float32 and ``validation_index`` int64 (validation reviews,), and the weights of the chosen
+    epoch in Keras' order, ``weight_0`` ... ``weight_5``.
+    """
+    length = params["sequence_length"]
+    reviews = Reviews.read(dataset, "train", params["vocabulary"], length)
+    parts = split(reviews, params["validation_reviews"], params["training_reviews"], seed)
+    classifying = Classifying(params, seed, reviews, parts)
+    history = fit(classifying, params["epochs"], context)
+    weights = classifying.best
+    # Only now, with the epoch chosen, is the test part read, once.
+    test = Reviews.read(dataset, "test", params["vocabulary"], length)
+    everyone = np.arange(len(test.labels))
+    arrays = {
+        "test_probability": predict(weights, test, everyone),
+        "validation_probability": predict(weights, reviews, parts.validation),
+        "validation_index": parts.validation,
+        **{f"weight_{i}": weight for i, weight in enumerate(weights)},
+    }
+    scalars = {
+        "chosen_epoch": best_epoch(history),
+        "layers": _layers(classifying.model, length),
+        "fitted": _facts(reviews, parts.fitted),
+        "validation": _facts(reviews, parts.validation),
+        "test": _facts(test, everyone),
+        "left_out": parts.left_out,
+    }
+    return TrialResult(history, scalars, arrays)
+
+
+def _layers(model: keras.Model, length: int) -> list[Json]:
+    """What each layer is: its name, type, output shape for one review, number of parameters."""
+    layers = []
+    shape: tuple[int | None, ...] = (None, length)
+    for layer in model.layers:
+        shape = layer.compute_output_shape(shape)
+        layers.append(
+            {
+                "name": layer.name,
+                "type": type(layer).__name__,
+                "output": list(shape[1:]),
+                "parameters": layer.count_params(),
+            }
+        )
+    return layers
+
+
+def _facts(reviews: Reviews, chosen: Array) -> dict[str, Json]:
+    """What the chosen reviews are, and what cutting and the vocabulary did to them."""
+    unknown = np.append(0, np.cumsum(reviews.ids == UNKNOWN))
+    unknown_kept = (unknown[reviews.ends] - unknown[reviews.begins])[chosen]
+    kept, uncut = reviews.lengths[chosen], reviews.uncut[chosen]
+    return {
+        "reviews": len(chosen),
+        "positive": int(reviews.labels[chosen].sum()),
+        "mean_words": float(uncut.mean()),
+        "mean_words_kept": float(kept.mean()),
+        "share_cut": float((uncut > kept).mean()),
+        "share_unknown": float(unknown_kept.sum() / max(1, kept.sum())),
+    }
