@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -482,10 +482,12 @@ def _print_tables(report: Report, chosen: dict[str, list[Table]]) -> None:
         if section.error:
             console.print(Text(f"failed: {section.error}", style="red"))
         for table in tables:
-            grid = Grid(box=box.SIMPLE_HEAD, title=Text(table.caption), title_justify="left")
+            console.print(Text(table.caption))
+            grid = Grid(box=box.SIMPLE_HEAD, padding=0)
             for column in table.columns:
                 heading = f"{column.title} ({column.unit})" if column.unit else column.title
-                grid.add_column(Text(heading), justify="right" if column.format else "left")
+                side: Literal["left", "right"] = "right" if column.format else "left"
+                grid.add_column(Text(heading), justify=side, overflow="fold")
             for row in table.rows:
                 grid.add_row(*(Text(formatted(row[c.name], c.format)) for c in table.columns))
             console.print(grid)
