@@ -153,8 +153,8 @@ def _cover_notices(report: Report) -> Iterator[Notice]:
         yield Notice(
             "warning",
             "Built on sample data",
-            "The real data could not be had. The numbers below come from a small sample that the "
-            "program carries with it; they are no results for these datasets:",
+            "The numbers below come from a small sample that the program carries with it, not from "
+            "the real data; they are no results for these datasets:",
             tuple(f"{s.title}: {s.data.title}" for s in report.sampled if s.data),
         )
     if report.failed:
