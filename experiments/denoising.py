@@ -66,8 +66,11 @@ class DenoisingSettings(DenseSettings):
     """Settings of the denoising autoencoder.
 
     Noise, latent dimension and levels are those of the assignment. The basic autoencoder, to
-    which it is compared, is trained by the settings of the experiment ``autoencoder``.
+    which it is compared, is trained by the settings of the experiment ``autoencoder``. Under noise
+    that is new in every epoch, more epochs than there still lower the validation loss.
     """
+
+    epochs: int = setting(40, "passes over the training images", minimum=1, maximum=1000, quick=3)
 
     noise_sd: float = setting(
         0.5, "standard deviation of the noise on the images", above=0, maximum=10

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-CHUNK = 50
+CHUNK = 25
 """Time steps in a compiled chunk; lengths are padded in front to a multiple of it."""
 
 CLOSED = -1e4

@@ -60,17 +60,23 @@ class Reviews:
         lengths: Array = self.ends - self.begins
         return lengths
 
-    def padded(self, chosen: Array, columns: int) -> Array:
+    def padded(self, chosen: Array, columns: int, left_out: Array | None = None) -> Array:
         """The chosen reviews, padded in front: int32 (steps, columns), one column a review.
 
-        Steps are the least multiple of CHUNK that holds the longest; columns that are left over
-        are padding.
+        ``left_out`` bool (vocabulary,) marks words that are taken out of the reviews. Steps are
+        the least multiple of CHUNK that holds the longest of what is left; columns that are left
+        over are padding.
         """
-        steps = CHUNK * int(self._chunks()[chosen].max())
-        places = self.ends[chosen] - steps + np.arange(steps)[:, None]
+        words = np.concatenate([self.ids[self.begins[i] : self.ends[i]] for i in chosen])
+        column = np.repeat(np.arange(len(chosen)), self.lengths[chosen])
+        if left_out is not None:
+            kept = ~left_out[words]
+            words, column = words[kept], column[kept]
+        counts = np.bincount(column, minlength=len(chosen))
+        steps = CHUNK * max(1, -(-int(counts.max()) // CHUNK))
+        from_the_end = np.cumsum(counts)[column] - np.arange(len(words))
         padded = np.zeros((steps, columns), np.int32)
-        inside = places >= self.begins[chosen]
-        padded[:, : len(chosen)] = np.where(inside, self.ids[np.maximum(places, 0)], PADDING)
+        padded[steps - from_the_end, column] = words
         return padded
 
     def batches(
@@ -185,9 +191,9 @@ def build_model(params: Mapping[str, Json], seed: int) -> keras.Model:
 class Dropout:
     """What one batch leaves out while training.
 
-    ``words`` bool (vocabulary,): words that are taken for unknown wherever they stand in the
-    batch. ``inputs`` float32 (embedding size,): factors of embedding features, the same at every
-    time step and for all reviews of the batch. Both after Gal & Ghahramani (2016). ``outputs``
+    ``words`` bool (vocabulary,): words that are taken out of the reviews (Iyyer et al. 2015),
+    wherever they stand. ``inputs`` float32 (embedding size,): factors of embedding features, the
+    same at every time step and in all reviews (both after Gal & Ghahramani 2016). ``outputs``
     float32 (batch, units): factors of the last state. A factor is 0 or 1 / (1 - rate).
     """
 
@@ -199,6 +205,7 @@ class Dropout:
     def draw(cls, params: Mapping[str, Json], chance: np.random.Generator) -> Dropout:
         """Draw for one batch."""
         words = chance.random(params["vocabulary"], np.float32) < params["word_dropout"]
+        words[:FIRST_WORD] = False
         inputs = _factors(params["input_dropout"], (params["embedding_dim"],), chance)
         batch = (params["batch_size"], params["units"])
         outputs = _factors(params["output_dropout"], batch, chance)
@@ -222,15 +229,14 @@ def loss_and_gradients(
         words: int32 (steps, batch), padded in front.
         labels: float32 (batch,).
         present: float32 (batch,), 0 for columns that are no review.
-        dropout: what this batch leaves out.
+        dropout: what this batch leaves out; its words are not among ``words`` any more.
 
     Returns:
         The sum of the reviews' binary cross-entropies; how many are on the right side of 0.5;
         the gradients of the mean cross-entropy for each of the weights.
     """
     table, kernel, recurrent, bias, dense_kernel, dense_bias = weights
-    seen = np.where(dropout.words[words] & (words != PADDING), UNKNOWN, words)
-    distinct, places = tf.unique(tf.constant(seen.ravel()))
+    distinct, places = tf.unique(tf.constant(words.ravel()))
     with tf.GradientTape() as looking_up:
         embedded = tf.gather(table, distinct) * dropout.inputs
         projected = recurrence.project(embedded, kernel, bias, distinct[:, None] == PADDING)
@@ -355,11 +361,11 @@ class Classifying:
         dropping = generator(self.seed, "dropout", epoch)
         shuffling = generator(self.seed, "order of reviews", epoch)
         for batch in self.reviews.batches(self.parts.fitted, size, shuffling):
-            words = self.reviews.padded(batch, size)
+            dropout = Dropout.draw(self.params, dropping)
+            words = self.reviews.padded(batch, size, dropout.words)
             labels, present = np.zeros((2, size), np.float32)
             labels[: len(batch)] = self.reviews.labels[batch]
             present[: len(batch)] = 1
-            dropout = Dropout.draw(self.params, dropping)
             loss, right, gradients = loss_and_gradients(
                 self.weights, words, labels, present, dropout
             )

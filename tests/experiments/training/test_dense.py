@@ -147,7 +147,7 @@ def test_a_denoising_autoencoder_is_tested_on_the_noise_that_the_chapter_shows(
 def test_training_is_compiled_by_xla(dataset: Dataset) -> None:
     parts = dense.split(np.asarray(dataset.array("x_train")), 40, 0, 0)
     fitting = dense.Reconstructing(PARAMS, 0, parts)
-    arguments = fitting._call(np.arange(16).reshape(2, 8), generator(0, "noise"))
+    arguments = fitting._call(np.arange(16).reshape(2, 8), None)
     # Raises for a function that is not compiled.
     program = fitting._train.experimental_get_compiler_ir(*arguments)(stage="hlo")
     assert "dot(" in program
@@ -178,7 +178,7 @@ def test_units_that_no_test_image_excites_are_counted_as_dead() -> None:
 
 
 def test_noise_is_standard_normal_and_new_in_every_epoch() -> None:
-    first, second = (dense.draw_noise(generator(0, "noise", e), (200, 784)) for e in (0, 1))
+    first, second = (dense.Noise(generator(0, "noise", e), 784).draw((200,)) for e in (0, 1))
     assert first.mean() == pytest.approx(0, abs=0.01)
     assert first.std() == pytest.approx(1, abs=0.01)
     assert np.mean(np.abs(first) < 1.96) == pytest.approx(0.95, abs=0.005)
