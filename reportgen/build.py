@@ -1,69 +1,93 @@
-"""The main job: settings in, trials run, sections told, report written."""
+"""The main job: settings in, trials run, chapters told, report written."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reportgen import provenance
+from reportgen import documents, provenance
+from reportgen.chapters import Chapters
+from reportgen.documents import Built
+from reportgen.engine import explain as explaining
+from reportgen.engine.background import in_background
 from reportgen.engine.executors import available_cores
+from reportgen.engine.explain import Explanation
+from reportgen.engine.keys import source_fingerprint, versions
 from reportgen.engine.progress import Observer
 from reportgen.engine.run import Outcome, Planned, local_executors, plan, run
+from reportgen.engine.shelf import Shelf
 from reportgen.engine.store import Store
-from reportgen.errors import ReportgenError
-from reportgen.experiment import DataOptions, Dataset, Evidence, Experiment, Trial
+from reportgen.experiment import DataOptions, Dataset, Experiment, Json, Trial
 from reportgen.registry import Registry, sources
-from reportgen.render.files import write_report, write_text
-from reportgen.results import Identity, Report, Section, read, to_json
-from reportgen.settings import FORMATS, ReportOptions, Settings, fields_of
+from reportgen.results import Identity, Report, Section, read
+from reportgen.settings import ReportOptions, Settings, fields_of
 
 THREADS = 1
 """Threads of each training, the same for all, so that their times can be compared."""
 
+PROMPT = 0.5
+"""Seconds after which trials whose data are ready do not wait for those of others."""
 
-@dataclass(frozen=True)
-class Built:
-    """What a build left: the report, the files written, and what could not be done."""
-
-    report: Report
-    written: tuple[Path, ...]
-    problems: tuple[str, ...]
-    stale: tuple[Path, ...] = ()
-    """Documents of an earlier build that were not written again."""
+RENDERERS = ("jinja2", "weasyprint", "matplotlib")
+"""The libraries that decide how the documents look."""
 
 
-def build(settings: Settings, registry: Registry, observer: Observer) -> Built:
-    """Build the report that the settings ask for.
+def build(
+    settings: Settings, registry: Registry, observer: Observer, *, fresh: bool = False
+) -> Built:
+    """Build the report that the settings ask for; ``fresh`` trains again what is kept.
 
-    Raises RequestError, before anything is run or written, if the request can't be met. What fails
-    later is told in the report and in ``problems``.
+    Raises RequestError, before anything is run or written, if the request can't be met; but trials
+    whose data are ready do not wait to hear that others' data can't be read. What fails later is
+    told in the report and in ``problems``.
     """
     store = Store(settings.out / "store")
     with store.lock(), observer:
-        experiments = registry.in_order(settings.selected)
-        datasets = prepare_data(experiments, settings, observer)
-        wanted = {e.name: trials_of(e, settings) for e in experiments}
-        planned = plan(
-            ((t, datasets[e.source.name]) for e in experiments for t in wanted[e.name]),
-            store,
-            observer,
-        )
-        log_of(store).unlink(missing_ok=True)
         executors = local_executors(jobs_of(settings), THREADS, log_of(store))
-        outcome = run(planned, store, executors, observer)
+        experiments = registry.in_order(settings.selected)
+        wanted = {e.name: trials_of(e, settings) for e in experiments}
+        datasets = prepare_in_background(experiments, settings, observer)
+        log, shelf = log_of(store), Shelf(store.folder / "derived")
+        chapters = Chapters(experiments, settings, wanted, datasets, shelf, log)
+
+        def explained(planned: Sequence[Planned]) -> None:
+            reasons = why(planned, wanted, store, settings, registry, fresh=fresh)
+            observer.explained(explaining.in_short(reasons))
+            for p in planned if fresh else ():
+                store.discard_checkpoint(p.key)
+
+        prompt, late = plans(
+            experiments, wanted, datasets, partial(plan, fresh=fresh), store, observer
+        )
+        log.unlink(missing_ok=True)
+        outcome = run(
+            prompt,
+            store,
+            executors,
+            observer,
+            later=late,
+            on_planned=explained,
+            on_done=chapters.begin,
+        )
+        ingredients = ingredients_of(settings, registry, chapters, outcome)
+        built = ingredients and documents.unchanged(ingredients, settings.out, shelf)
+        if built:
+            observer.note("Nothing changed: the report is as it was.")
+            return built
         observer.note("Writing the report.")
-        sections = {
-            e.name: tell(e, settings, datasets[e.source.name], wanted[e.name], outcome, store)
-            for e in experiments
-        }
+        sections = chapters.sections(outcome)
         for name, error in settings.broken.items():
             sections[name] = Section(name, name, "", error=error)
-        report = assemble(settings, registry, sections, datasets, planned, outcome)
-        return _write(report, settings)
+        report = assemble(settings, registry, sections, datasets, wanted, outcome)
+        built = documents.write(report, settings.out, settings.build.format, shelf, log)
+        documents.remember(built, ingredients, settings.out, shelf)
+        shelf.prune()
+        return built
 
 
 def render(settings: Settings) -> Built:
@@ -78,15 +102,40 @@ def render(settings: Settings) -> Built:
         if (value := getattr(settings.report, name)) != spec.default
     }
     report = replace(report, identity=replace(report.identity, **given))
-    return _write(report, settings)
+    store = Store(settings.out / "store")
+    shelf = Shelf(store.folder / "derived")
+    return documents.write(report, settings.out, settings.build.format, shelf, log_of(store))
 
 
-def prepare_data(
-    experiments: list[Experiment[Any]], settings: Settings, observer: Observer
-) -> dict[str, Dataset]:
-    """The datasets that the experiments use, found and ready, by name. Raises DataError."""
+def explain(
+    settings: Settings, registry: Registry, observer: Observer, *, fresh: bool = False
+) -> list[Explanation]:
+    """Why each training of this build is kept or would run; ``fresh`` as if none were kept.
+
+    Runs nothing, takes no lock, and writes nothing but data into the cache, as far as they are
+    not there yet. Raises RequestError if the request can't be met.
+    """
+    store = Store(settings.out / "store")
+    experiments = registry.in_order(settings.selected)
+    datasets = prepare_in_background(experiments, settings, observer)
+    wanted = {e.name: trials_of(e, settings) for e in experiments}
+    trials = ((t, datasets[e.source.name].result()) for e in experiments for t in wanted[e.name])
+    silent = Observer()  # damage is told as a reason
+    return why(plan(trials, store, silent), wanted, store, settings, registry, fresh=fresh)
+
+
+# ---------------------------------------------------------------------------- data and trials
+
+
+def prepare_in_background(
+    experiments: Sequence[Experiment[Any]], settings: Settings, observer: Observer
+) -> dict[str, Future[Dataset]]:
+    """The datasets that the experiments use, by name; a future may bring a DataError."""
     options = data_options(settings, observer.note)
-    return {name: source.prepare(options) for name, source in sources(experiments).items()}
+    return {
+        name: in_background(partial(source.prepare, options))
+        for name, source in sources(experiments).items()
+    }
 
 
 def data_options(settings: Settings, notify: Callable[[str], None]) -> DataOptions:
@@ -105,69 +154,48 @@ def trials_of(experiment: Experiment[Any], settings: Settings) -> list[Trial]:
     return list(experiment.trials(own, settings.build.seed, others))
 
 
-def tell(
-    experiment: Experiment[Any],
-    settings: Settings,
-    dataset: Dataset,
-    trials: list[Trial],
-    outcome: Outcome,
+def plans(
+    experiments: Sequence[Experiment[Any]],
+    wanted: Mapping[str, Sequence[Trial]],
+    datasets: Mapping[str, Future[Dataset]],
+    plan: Callable[..., list[Planned]],
     store: Store,
-) -> Section:
-    """The experiment's chapter; one that says what went wrong, if something did."""
-    failures = [f"{t.label}: {outcome.failures[t]}" for t in trials if t in outcome.failures]
-    if not failures:
-        results = {trial: outcome.entries[trial].result for trial in trials}
-        own = settings.experiments[experiment.name]
-        build_options = settings.build
-        evidence = Evidence(own, build_options.preset, build_options.seed, dataset, results)
-        try:
-            return experiment.section(evidence)
-        except Exception as error:  # an experiment's error must not take the others with it
-            with open(log_of(store), "a", encoding="utf-8") as log:
-                traceback.print_exc(file=log)
-            failures = [f"its results can't be told: {type(error).__name__}: {error}"]
-    return Section(
-        experiment.name,
-        experiment.title,
-        experiment.question,
-        dataset.summary,
-        error="; ".join(failures),
-    )
+    observer: Observer,
+) -> tuple[list[Planned], list[Future[list[Planned]]]]:
+    """The plan of the trials whose data are ready at once, and those that come later."""
+
+    def of(name: str) -> list[Planned]:
+        dataset = datasets[name].result()
+        users = (e for e in experiments if e.source.name == name)
+        return plan(((t, dataset) for e in users for t in wanted[e.name]), store, observer)
+
+    coming = [in_background(partial(of, name)) for name in datasets]
+    done, _ = wait(coming, timeout=PROMPT)
+    prompt = [planned for future in coming if future in done for planned in future.result()]
+    return prompt, [future for future in coming if future not in done]
 
 
-def assemble(
+def why(
+    planned: Sequence[Planned],
+    wanted: Mapping[str, Sequence[Trial]],
+    store: Store,
     settings: Settings,
     registry: Registry,
-    sections: Mapping[str, Section],
-    datasets: Mapping[str, Dataset],
-    planned: list[Planned],
-    outcome: Outcome,
-) -> Report:
-    """The results object of the whole build."""
-    identity = settings.report
-    command = provenance.command(settings)
-    entries = {p.trial: outcome.entries[p.trial] for p in planned if p.trial in outcome.entries}
-    return Report(
-        Identity(
-            identity.title,
-            identity.author,
-            identity.student_id,
-            identity.course,
-            identity.date or _today(),
-        ),
-        settings.build.preset,
-        settings.build.seed,
-        command,
-        sections,
-        provenance.appendix(command, settings.build.seed, datasets.values(), entries),
-        _titles(registry, set(registry) - set(sections)),
-    )
-
-
-def _titles(registry: Registry, names: set[str]) -> tuple[str, ...]:
-    """The titles of the experiments in reading order; those that can't be imported are left out."""
-    usable = names - set(registry.broken(names))
-    return tuple(experiment.title for experiment in registry.in_order(usable))
+    *,
+    fresh: bool = False,
+) -> list[Explanation]:
+    """Why each planned trial is kept or runs; ``wanted`` has each experiment's trials."""
+    values = {
+        name: {
+            f"{decisive}.{setting}": getattr(settings.experiments[decisive], setting)
+            for decisive in (name, *registry[name].reads)
+            if decisive in settings.experiments
+            for setting in fields_of(registry[decisive].settings)
+        }
+        for name in settings.experiments
+    }
+    users = {p.trial: [n for n, trials in wanted.items() if p.trial in trials] for p in planned}
+    return explaining.explain(planned, store, values, users, fresh=fresh)
 
 
 def log_of(store: Store) -> Path:
@@ -180,23 +208,59 @@ def jobs_of(settings: Settings) -> int:
     return settings.build.jobs or max(1, available_cores() // THREADS)
 
 
-def _write(report: Report, settings: Settings) -> Built:
-    results = settings.out / "results.json"
-    write_text(results, to_json(report))
-    written, problems = [results], []
-    for section in report.failed:
-        problems.append(
-            f"The experiment '{section.experiment}' failed: {section.error}. "
-            f"Details are in {log_of(Store(settings.out / 'store'))}."
-        )
-    for product in write_report(report, settings.out, settings.build.format):
-        if isinstance(product, ReportgenError):
-            problems.append(str(product))
-        else:
-            written.append(product)
-    documents = [settings.out / f"report.{name}" for name in FORMATS]
-    stale = (path for path in documents if path.exists() and path not in written)
-    return Built(report, tuple(written), tuple(problems), tuple(stale))
+# --------------------------------------------------------------------------------- the report
+
+
+def ingredients_of(
+    settings: Settings, registry: Registry, chapters: Chapters, outcome: Outcome
+) -> Json:
+    """All that decides what is written; None if something failed, which is tried again.
+
+    A date that nobody gave is not among them: a report keeps the day of its last change.
+    """
+    if outcome.failures or settings.broken:
+        return None
+    return {
+        "chapters": chapters.ingredients(outcome),
+        "cover": asdict(settings.report),
+        "command": provenance.command(settings),
+        "left out": _titles(registry, set(registry) - set(settings.selected)),
+        "formats": settings.build.format,
+        "environment": provenance.environment(),
+        "program": source_fingerprint("reportgen"),
+        "renderers": versions(RENDERERS),
+    }
+
+
+def assemble(
+    settings: Settings,
+    registry: Registry,
+    sections: Mapping[str, Section],
+    datasets: Mapping[str, Future[Dataset]],
+    wanted: Mapping[str, Sequence[Trial]],
+    outcome: Outcome,
+) -> Report:
+    """The results object of the whole build."""
+    cover = asdict(settings.report)
+    command = provenance.command(settings)
+    trials = dict.fromkeys(trial for trials in wanted.values() for trial in trials)
+    entries = {trial: outcome.entries[trial] for trial in trials if trial in outcome.entries}
+    data = [dataset.result() for dataset in datasets.values()]
+    return Report(
+        Identity(**{**cover, "date": cover["date"] or _today()}),
+        settings.build.preset,
+        settings.build.seed,
+        command,
+        sections,
+        provenance.appendix(command, settings.build.seed, data, entries),
+        _titles(registry, set(registry) - set(sections)),
+    )
+
+
+def _titles(registry: Registry, names: set[str]) -> tuple[str, ...]:
+    """The titles of the experiments in reading order; those that can't be imported are left out."""
+    usable = names - set(registry.broken(names))
+    return tuple(experiment.title for experiment in registry.in_order(usable))
 
 
 def _today() -> str:

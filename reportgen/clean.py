@@ -9,12 +9,14 @@ from reportgen.errors import RequestError
 from reportgen.experiment import DataOptions
 
 FILES = ("report.html", "report.pdf", "results.json")
+LEFTOVERS = tuple(f".{name}.new" for name in FILES)
+"""What a build that was killed may leave of them."""
 FOLDERS = ("figures", "tables", "store")
 
 
 def products(out: Path) -> list[Path]:
     """What a build wrote into the folder. RequestError if the folder is not one of a build."""
-    found = [out / name for name in (*FILES, *FOLDERS) if (out / name).exists()]
+    found = [out / name for name in (*FILES, *LEFTOVERS, *FOLDERS) if (out / name).exists()]
     ours = (out / "results.json").exists() or (out / "store").exists()
     if found and not ours:
         raise RequestError(

@@ -16,7 +16,7 @@ from reportgen.errors import ReportgenError, RequestError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reportgen.build import Built
+    from reportgen.documents import Built
     from reportgen.engine.progress import Observer
     from reportgen.experiment import DataOptions
     from reportgen.registry import Registry
@@ -169,6 +169,13 @@ def commands() -> None:
 @identity_options
 @config_option
 @open_option
+@click.option("--fresh", is_flag=True, help="Train everything again, whatever is kept.")
+@click.option(
+    "--explain",
+    "only_explain",
+    is_flag=True,
+    help="Say for each training why it is kept or would run, and stop.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more: every epoch as a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def build(
@@ -177,6 +184,8 @@ def build(
     formats: tuple[str, ...],
     config: Path | None,
     open_it: bool,
+    fresh: bool,
+    only_explain: bool,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -191,7 +200,10 @@ def build(
     began = time.monotonic()
     experiments = registry.installed()
     settings = _settings(experiments, config, flags, assignments, only=only, format=formats)
-    built = build_report(settings, experiments, _observer(settings, verbose, quiet))
+    if only_explain:
+        return _explain(settings, experiments, _observer(settings, verbose, quiet), fresh)
+    observer = _observer(settings, verbose, quiet)
+    built = build_report(settings, experiments, observer, fresh=fresh)
     return _conclude(built, settings, time.monotonic() - began, quiet=quiet, open_it=open_it)
 
 
@@ -417,6 +429,22 @@ def _observer(settings: Settings, verbose: bool, quiet: bool) -> Observer:
     return PlainObserver(console, jobs_of(settings), verbose)
 
 
+def _explain(settings: Settings, experiments: Registry, observer: Observer, fresh: bool) -> int:
+    """Print why each training is kept or would run; the exit code."""
+    from reportgen import build as building
+    from reportgen.engine.explain import told
+
+    explanations = building.explain(settings, experiments, observer, fresh=fresh)
+    for line in told(explanations, building.jobs_of(settings)):
+        click.echo(line)
+    for message in settings.broken.values():
+        click.echo(f"Warning: {message}", err=True)
+    left_out = sorted(set(experiments) - set(settings.selected))
+    if settings.build.only and left_out:
+        click.echo(f"Left out by --only: {', '.join(left_out)}.")
+    return 0
+
+
 def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
@@ -447,7 +475,7 @@ def _conclude(
             click.echo(f"  {path}{'/' if path.is_dir() else ''}")
         for path in built.stale:
             click.echo(f"Note: {path} is from an earlier build; it was not written again.")
-        for notice in built.report.notices:
+        for notice in built.notices:
             click.echo(f"Note: {notice}")
     for problem in built.problems:
         click.echo(f"Error: {problem}", err=True)

@@ -18,6 +18,8 @@ from reportgen.experiment import Dataset, Trial
 from reportgen.results import Column, Scalar, Section, Table, prose, ref, section_with
 from reportgen.settings import BuildOptions, Settings, default_of, fields_of
 
+WHERE_AND_HOW = ("out", "format", "cache_dir", "jobs")
+"""Options of a build that do not change its numbers."""
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "matplotlib", "weasyprint")
 
 
@@ -26,7 +28,7 @@ def command(settings: Settings) -> str:
     words = ["reportgen", "build"]
     for name, (field, _) in fields_of(BuildOptions).items():
         value = getattr(settings.build, name)
-        if name in ("out", "format", "cache_dir", "jobs") or value == default_of(field, "standard"):
+        if name in WHERE_AND_HOW or value == default_of(field, "standard"):
             continue
         for entry in value if isinstance(value, tuple) else (value,):
             words += ["--" + name.replace("_", "-"), str(entry)]

@@ -58,6 +58,10 @@ class Registry(Mapping[str, Experiment[Any]]):
                 problems[name] = str(error)
         return problems
 
+    def module(self, name: str) -> str:
+        """The module that holds the experiment, such as ``my_lab.means``; imports nothing."""
+        return self._points[name].module
+
     def origin(self, name: str) -> str:
         """The distribution that offers the experiment, such as ``reportgen``."""
         distribution = self._points[name].dist

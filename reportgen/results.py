@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any, ClassVar
@@ -447,9 +448,15 @@ class Report:
 # ------------------------------------------------------------------------------ results.json
 
 
-def to_json(report: Report) -> str:
-    """The report as the text of ``results.json``; equal reports give equal text."""
-    return json.dumps(_converter().unstructure(report), indent=1, allow_nan=False) + "\n"
+def to_json(part: Report | Section | Figure) -> str:
+    """The report as the text of ``results.json``, or a part of it; equal ones give equal text."""
+    return json.dumps(_converter().unstructure(part), indent=1, allow_nan=False) + "\n"
+
+
+def section_from_json(text: str) -> Section:
+    """The section that :func:`to_json` gave this text for."""
+    section: Section = _converter().structure(json.loads(text), Section)
+    return section
 
 
 def from_json(text: str, where: str = "results.json") -> Report:
@@ -490,6 +497,7 @@ def read(path: Path) -> Report:
     return from_json(text, str(path))
 
 
+@cache
 def _converter() -> Any:
     """The converter between dataclasses and JSON: unions are tagged, pixels are base64."""
     import cattrs

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -76,3 +80,32 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Ran(code, out, err)
 
     return reportgen
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+"""Starts ``reportgen`` with these words in a process of its own; ``fault`` as in the toy."""
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start ``reportgen`` on the toy alone; what still runs when the test ends is killed."""
+    started = []
+
+    def reportgen(*words: str, fault: str = "") -> subprocess.Popen[str]:
+        path = os.pathsep.join([str(TOY), str(TOY.parents[1])])
+        process = subprocess.Popen(
+            [sys.executable, str(TOY / "toy_command.py"), *words],
+            env={**os.environ, "PYTHONPATH": path} | ({"TOY_FAULT": fault} if fault else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield reportgen
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

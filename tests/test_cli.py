@@ -218,6 +218,7 @@ def test_data_status_and_fetch_answer_for_each_dataset(run: Run) -> None:
 def test_clean_removes_what_was_built_and_nothing_else(run: Run) -> None:
     run(*BUILD, "--only", "toy")
     Path("build/notes.txt").write_text("mine")
+    Path("build/.report.html.new").write_text("<p>A killed build left this")
     assert "Would remove build/report.html" in run("clean", "--dry-run").out
     assert Path("build/report.html").exists()
     assert run("clean").code == 0

@@ -1,18 +1,33 @@
-"""Where trials run: processes on this machine, behind ``concurrent.futures.Executor``."""
+"""Where trials run: what the engine asks of an executor, and processes on this machine."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from reportgen.engine import worker
 
 Listener = Callable[[worker.Message], None]
+
+
+class TrialExecutor(Protocol):
+    """Runs trials elsewhere than in this thread; those handed over first start first."""
+
+    slots: int
+    """So many trials it can use at a time; more would only wait."""
+
+    def train(self, task: worker.Task) -> Future[worker.Returned]:
+        """Hand a trial over; what comes of it comes by the future."""
+
+    def kill(self) -> None:
+        """End the executor at once, and its trials in the middle of what they do."""
 
 
 def available_cores() -> int:
@@ -33,6 +48,7 @@ class LocalExecutor(ProcessPoolExecutor):
         self._stopping = threading.Event()
         self._listening = threading.Thread(target=self._listen, args=(listener,), daemon=True)
         self._listening.start()
+        self.slots = jobs
         super().__init__(jobs, spawn, worker.start, (threads, self._channel, log))
 
     def _listen(self, listener: Listener) -> None:
@@ -44,14 +60,20 @@ class LocalExecutor(ProcessPoolExecutor):
             except queue.Empty:
                 continue
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the pool; see ``concurrent.futures.Executor.shutdown``."""
-        super().shutdown(wait, cancel_futures=cancel_futures)
-        self._stopping.set()
-        self._listening.join()
+    def train(self, task: worker.Task) -> Future[worker.Returned]:
+        """Run a trial in one of the processes."""
+        # The processes start here. They inherit that Ctrl-C is blocked: one that is not a worker
+        # yet would hear it, too, and end with a traceback on the screen.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self.submit(worker.run, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def kill(self) -> None:
-        """End the workers at once, in the middle of what they do."""
+        """End the workers at once; even an idle one would take a second to leave TensorFlow."""
         for process in list((self._processes or {}).values()):
             process.kill()
-        self.shutdown(wait=True, cancel_futures=True)
+        self.shutdown(cancel_futures=True)
+        self._stopping.set()
+        self._listening.join()

@@ -6,15 +6,19 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from typing import NamedTuple
 
 from reportgen.errors import ReportgenError
 from reportgen.experiment import Dataset, Json, Trial
 
-LIBRARIES = ("tensorflow", "keras", "numpy")
-"""The libraries whose version decides the numbers."""
+OTHER_NAMES = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
+"""Packages that are imported by another name than they are installed by; only to find them fast."""
+MISSING = "not installed"
 
 Ingredients = Mapping[str, Json]
 
@@ -28,7 +32,7 @@ def ingredients(trial: Trial, dataset: Dataset) -> dict[str, Json]:
         "seed": trial.seed,
         "data": {dataset.summary.name: dataset.fingerprint},
         "code": code_fingerprints(trial.trainer),
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": library_versions(trial.trainer),
     }
 
 
@@ -41,13 +45,58 @@ def key_of(ingredients: Ingredients) -> str:
 def code_fingerprints(trainer: str) -> dict[str, str]:
     """A hash for each module of the trainer's own package that the trainer imports, by name.
 
-    Follows import statements from the trainer's module, without importing it. Other packages are
-    left out: of these, :data:`LIBRARIES` count by version. Comments, docstrings and layout do not
-    count.
+    Follows import statements from the trainer's module, without importing it; the packages around
+    a module count as well, because Python runs them first. Comments, docstrings and layout do not
+    count. Raises ReportgenError if the trainer's module can't be found.
     """
+    return {name: module.digest for name, module in _modules(trainer).items()}
+
+
+def library_versions(trainer: str) -> dict[str, str]:
+    """The version of each installed package that the modules of :func:`code_fingerprints` import.
+
+    The engine itself is left out: it hands numbers on, but decides none.
+    """
+    imported = {name.partition(".")[0] for m in _modules(trainer).values() for name in m.imports}
+    own = {trainer.partition(":")[0].partition(".")[0], __name__.partition(".")[0]}
+    found = map(_distribution, imported - own - sys.stdlib_module_names)
+    return versions(sorted(filter(None, found)))
+
+
+def source_fingerprint(package: str) -> str:
+    """A hash over all files of a module's top-level package, without importing it.
+
+    For what is quickly made again: here every byte counts, and templates and fonts as well.
+    """
+    origin = _source_of(package.partition(".")[0])
+    if origin is None:
+        raise ReportgenError(f"The package '{package}' is not importable.")
+    if origin.name != "__init__.py":
+        return files_fingerprint([origin])
+    inner = origin.parent.rglob("*")
+    return files_fingerprint(f for f in inner if f.is_file() and "__pycache__" not in f.parts)
+
+
+def files_fingerprint(files: Iterable[Path]) -> str:
+    """A hash over names and contents of files."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+class _Module(NamedTuple):
+    """What counts of a module: a hash of what it does, and the names that it imports."""
+
+    digest: str
+    imports: tuple[str, ...]
+
+
+def _modules(trainer: str) -> dict[str, _Module]:
+    """The modules of the trainer's package that the trainer needs, by name, in their order."""
     start = trainer.partition(":")[0]
     package = start.partition(".")[0]
-    waiting, found = [start], dict[str, str]()
+    waiting, found = [start], dict[str, _Module]()
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -57,13 +106,22 @@ def code_fingerprints(trainer: str) -> dict[str, str]:
             if name == start:
                 raise ReportgenError(f"The trainer '{trainer}' is not an importable module.")
             continue
-        tree = ast.parse(path.read_bytes(), str(path))
-        found[name] = _hash_of(tree)
-        waiting += [n for n in _imports(tree, name) if n.partition(".")[0] == package]
+        status = path.stat()
+        found[name] = _read_module(path, name, status.st_mtime_ns, status.st_size)
+        waiting += [n for n in found[name].imports if n.partition(".")[0] == package]
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
     return dict(sorted(found.items()))
 
 
-def _imports(tree: ast.Module, module: str) -> Iterator[str]:
+@cache
+def _read_module(path: Path, name: str, changed: int, size: int) -> _Module:
+    """Read a module, once as long as the file is the same."""
+    tree = ast.parse(path.read_bytes(), str(path))
+    return _Module(_hash_of(tree), tuple(_imports(tree, name, path.name == "__init__.py")))
+
+
+def _imports(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
     """The names that the module imports, at its top or within functions; some may be attributes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -71,8 +129,8 @@ def _imports(tree: ast.Module, module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             origin = node.module or ""
             if node.level:
-                parent = module.split(".")[: -node.level]
-                origin = ".".join([*parent, origin]).rstrip(".")
+                parts = module.split(".") + [""] * is_package
+                origin = ".".join([*parts[: -node.level], origin]).rstrip(".")
             yield origin
             yield from (f"{origin}.{alias.name}" for alias in node.names)
 
@@ -105,8 +163,22 @@ def _hash_of(tree: ast.Module) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The installed version of each package, by name; nothing is imported."""
+    return {name: _version(name) for name in packages}
+
+
+@cache
+def _distribution(name: str) -> str | None:
+    """The name under which an imported package is installed; None if it is not."""
+    for known in (OTHER_NAMES.get(name, name), name):
+        if _version(known) != MISSING:
+            return known
+    return next(iter(packages_distributions().get(name, ())), None)
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return MISSING

@@ -36,6 +36,12 @@ class Observer:
     def warn(self, message: str) -> None:
         """Something is not as it should be, but the work goes on."""
 
+    def at_a_time(self, trials: int) -> None:
+        """So many trials can run at a time, where that is not known from the settings."""
+
+    def explained(self, reasons: Sequence[str]) -> None:
+        """Why trials will run though something like them is kept; told with the plan."""
+
     def planned(self, trials: Sequence[Trial], kept: int) -> None:
         """These trials will run; ``kept`` others are there already."""
 
@@ -75,8 +81,8 @@ class Schedule:
     rows: dict[Trial, Row] = field(default_factory=dict)
 
     def plan(self, trials: Sequence[Trial]) -> None:
-        """Begin to follow the trials, in the order in which they will start."""
-        self.rows = {trial: Row(trial) for trial in trials}
+        """Begin to follow these trials too, in the order in which they will start."""
+        self.rows |= {trial: Row(trial) for trial in trials}
 
     def start(self, trial: Trial) -> Row:
         """Note that the trial began; again, if its first process died."""
@@ -143,6 +149,7 @@ class PlainObserver(Observer):
         self._schedule = Schedule(jobs)
         self._interval = 0.0 if verbose else PLAIN_INTERVAL
         self._lock = threading.Lock()
+        self._reasons: Sequence[str] = ()
 
     def note(self, message: str) -> None:
         """Print it."""
@@ -152,10 +159,20 @@ class PlainObserver(Observer):
         """Print it as a warning."""
         self._print(f"Warning: {message}")
 
+    def at_a_time(self, trials: int) -> None:
+        """Foretell with it when the trials are done."""
+        self._schedule.jobs = trials
+
+    def explained(self, reasons: Sequence[str]) -> None:
+        """Print them after the plan."""
+        self._reasons = reasons
+
     def planned(self, trials: Sequence[Trial], kept: int) -> None:
         """Print how many trials run and how many are kept."""
         self._schedule.plan(trials)
         self._print(planned_sentence(len(trials), kept))
+        for reason in self._reasons:
+            self._print(f"  {reason}")
 
     def started(self, trial: Trial) -> None:
         """Print that it began."""
@@ -197,6 +214,7 @@ class LiveObserver(Observer):
         self._console = console
         self._schedule = Schedule(jobs)
         self._lock = threading.Lock()
+        self._reasons: Sequence[str] = ()
         self._live = Live(
             get_renderable=self._draw, console=console, refresh_per_second=4, transient=False
         )
@@ -214,10 +232,20 @@ class LiveObserver(Observer):
         """Print it above the table, as a warning."""
         self._console.print(Text(f"Warning: {message}", style="yellow"))
 
+    def at_a_time(self, trials: int) -> None:
+        """Foretell with it when the trials are done."""
+        self._schedule.jobs = trials
+
+    def explained(self, reasons: Sequence[str]) -> None:
+        """Print them after the plan."""
+        self._reasons = reasons
+
     def planned(self, trials: Sequence[Trial], kept: int) -> None:
         """Start to draw the table."""
         self._schedule.plan(trials)
         self.note(planned_sentence(len(trials), kept))
+        for reason in self._reasons:
+            self.note(f"  {reason}")
         if trials:
             self._live.start()
 

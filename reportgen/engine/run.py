@@ -1,8 +1,8 @@
-"""Plans a build's trials and runs those that the store does not hold."""
+"""Plans a build's trials and runs those that the store does not hold, longest first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reportgen.engine import keys, worker
-from reportgen.engine.executors import LocalExecutor
+from reportgen.engine.executors import Listener, LocalExecutor, TrialExecutor
 from reportgen.engine.progress import Observer
 from reportgen.engine.store import Entry, Store
 from reportgen.errors import StoreError
@@ -35,25 +35,36 @@ class Outcome:
     entries: dict[Trial, Entry] = field(default_factory=dict)
     failures: dict[Trial, str] = field(default_factory=dict)
 
+    def has(self, trials: Iterable[Trial]) -> bool:
+        """Whether all these trials are done, well or not."""
+        return all(trial in self.entries or trial in self.failures for trial in trials)
 
-StartExecutor = Callable[[int, Callable[[worker.Message], None]], LocalExecutor]
-"""Starts an executor for at most so many trials at a time, whose messages go to a listener."""
+
+StartExecutor = Callable[[Listener], TrialExecutor]
+"""Starts an executor whose messages go to a listener."""
 
 
 def local_executors(jobs: int, threads: int, log: Path) -> StartExecutor:
     """Starts local processes: ``jobs`` at most, of ``threads`` threads each."""
 
-    def start(trials: int, listener: Callable[[worker.Message], None]) -> LocalExecutor:
+    def start(listener: Listener) -> LocalExecutor:
         log.parent.mkdir(parents=True, exist_ok=True)
-        return LocalExecutor(min(jobs, trials), threads, listener, log)
+        return LocalExecutor(jobs, threads, listener, log)
 
     return start
 
 
 def plan(
-    trials: Iterable[tuple[Trial, Dataset]], store: Store, observer: Observer
+    trials: Iterable[tuple[Trial, Dataset]],
+    store: Store,
+    observer: Observer,
+    *,
+    fresh: bool = False,
 ) -> list[Planned]:
-    """The distinct trials with what the store holds of them; damaged entries count as missing."""
+    """The distinct trials with what the store holds of them; damaged entries count as missing.
+
+    With ``fresh`` nothing counts as held.
+    """
     planned: dict[Trial, Planned] = {}
     for trial, dataset in trials:
         if trial in planned:
@@ -61,7 +72,7 @@ def plan(
         parts = keys.ingredients(trial, dataset)
         key = keys.key_of(parts)
         try:
-            stored = store.get(trial.experiment, key)
+            stored = None if fresh else store.get(trial.experiment, key)
         except StoreError as error:
             observer.warn(f"{error} It is trained again.")
             stored = None
@@ -70,94 +81,142 @@ def plan(
 
 
 def run(
-    planned: Sequence[Planned], store: Store, start_executor: StartExecutor, observer: Observer
+    planned: Sequence[Planned],
+    store: Store,
+    start_executor: StartExecutor,
+    observer: Observer,
+    *,
+    later: Collection[Future[list[Planned]]] = (),
+    on_planned: Callable[[Sequence[Planned]], None] = lambda planned: None,
+    on_done: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Run what is not stored, longest first, and keep each trial as soon as it is finished.
 
-    A trial that raises, or whose process dies again when it runs alone, is a failure and stops no
-    other. KeyboardInterrupt ends the workers at once and goes on to the caller.
+    ``later`` are plans whose data are still being prepared; the other trials do not wait for
+    them. ``on_planned`` hears of each plan before its trials run, ``on_done`` of each trial that
+    ends. A trial that raises, or whose process dies again when it runs alone, is a failure and
+    stops no other. KeyboardInterrupt, and what a later plan raises, end the workers at once and
+    go on to the caller.
     """
-    outcome = Outcome({p.trial: p.stored for p in planned if p.stored is not None})
-    missing = sorted((p for p in planned if p.stored is None), key=lambda p: -p.trial.cost)
-    observer.planned([p.trial for p in missing], kept=len(outcome.entries))
-    if missing and not _run_pool(missing, store, start_executor, observer, outcome):
-        for p in missing:
-            if p.trial not in outcome.entries | outcome.failures:
-                _run_alone(p, store, start_executor, observer, outcome)
-    return outcome
+    work = _Work(store, start_executor, observer, on_planned, on_done)
+    work.take(planned)
+    for suspect in work.serve(set(later)):
+        work.serve_alone(suspect)
+    return work.outcome
 
 
-def _run_alone(
-    planned: Planned,
-    store: Store,
-    start_executor: StartExecutor,
-    observer: Observer,
-    outcome: Outcome,
-) -> None:
-    """Run a trial by itself after a pool broke, when nobody can tell which trial broke it.
+class _Work:
+    """The trials of one build: ready to run, running, done."""
 
-    Alone it can end only its own process; and if memory was short, one trial needs less.
-    """
-    if not _run_pool([planned], store, start_executor, observer, outcome):
-        message = "its process was ended from outside, perhaps for want of memory"
-        outcome.failures[planned.trial] = message
-        observer.failed(planned.trial, message)
+    def __init__(
+        self,
+        store: Store,
+        start_executor: StartExecutor,
+        observer: Observer,
+        on_planned: Callable[[Sequence[Planned]], None],
+        on_done: Callable[[Outcome], None],
+    ) -> None:
+        self.outcome = Outcome()
+        self._store, self._start_executor, self._observer = store, start_executor, observer
+        self._on_planned, self._on_done = on_planned, on_done
+        self._ready: list[Planned] = []
+        self._trials: dict[str, Trial] = {}
 
+    def take(self, planned: Sequence[Planned]) -> None:
+        """Take a plan: what is stored is done, the rest is ready."""
+        missing = sorted((p for p in planned if p.stored is None), key=lambda p: -p.trial.cost)
+        self._trials |= {p.trial.identity: p.trial for p in missing}
+        self._ready = sorted([*self._ready, *missing], key=lambda p: -p.trial.cost)
+        self.outcome.entries |= {p.trial: p.stored for p in planned if p.stored is not None}
+        self._on_planned(planned)
+        self._observer.planned([p.trial for p in missing], kept=len(planned) - len(missing))
 
-def _run_pool(
-    missing: Sequence[Planned],
-    store: Store,
-    start_executor: StartExecutor,
-    observer: Observer,
-    outcome: Outcome,
-) -> bool:
-    """Run trials in one executor until all are done; False if it broke before that."""
-    by_identity = {p.trial.identity: p for p in missing}
+    def serve(self, later: set[Future[list[Planned]]]) -> list[Planned]:
+        """Run all that is ready, and what ``later`` brings, in one executor.
 
-    def listen(message: worker.Message) -> None:
-        trial = by_identity[message.identity].trial
+        Returns the trials that were left over, if it broke: nobody can tell which one broke it.
+        """
+        executor: TrialExecutor | None = None
+        running: dict[Future[worker.Returned], Planned] = {}
+        ended: dict[Future[worker.Returned], Planned] = {}
+        left: list[Planned] = []
+        try:
+            while later or running or ended or self._ready:
+                if self._ready:
+                    executor = executor or self._start_executor(self._listen)
+                    left += self._hand_over(executor, running, len(later))
+                # What ended is kept only now, so that no worker waits for the disk.
+                left += [p for future, p in ended.items() if not self._keep(future, p)]
+                if left:
+                    left, self._ready = [*left, *self._ready], []
+                waiting: set[Future[Any]] = {*later, *running}
+                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for plan in later & done:
+                    later.remove(plan)
+                    self.take(plan.result())
+                ended = {future: running.pop(future) for future in running.keys() & done}
+        finally:
+            if executor:
+                executor.kill()
+        return left
+
+    def _hand_over(
+        self,
+        executor: TrialExecutor,
+        running: dict[Future[worker.Returned], Planned],
+        preparing: int,
+    ) -> list[Planned]:
+        """Start as many trials as there is room for; those that a broken executor did not take.
+
+        Data that are being prepared take the room of a trial, as they take a processor; and the
+        longest trial may be waiting for them.
+        """
+        room = max(executor.slots - preparing, 1) - len(running)
+        started, self._ready = self._ready[: max(room, 0)], self._ready[max(room, 0) :]
+        for i, planned in enumerate(started):
+            try:
+                running[executor.train(self._task(planned))] = planned
+            except BrokenProcessPool:
+                return started[i:]
+        return []
+
+    def serve_alone(self, planned: Planned) -> None:
+        """Run a trial by itself after an executor broke.
+
+        Alone it can end only its own process; and if memory was short, one trial needs less.
+        """
+        self._ready = [planned]
+        if self.serve(set()):
+            message = "its process was ended from outside, perhaps for want of memory"
+            self.outcome.failures[planned.trial] = message
+            self._observer.failed(planned.trial, message)
+
+    def _listen(self, message: worker.Message) -> None:
+        trial = self._trials[message.identity]
         if message.progress is None:
-            observer.started(trial)
+            self._observer.started(trial)
         else:
-            observer.progressed(trial, message.progress)
+            self._observer.progressed(trial, message.progress)
 
-    executor = start_executor(len(missing), listen)
-    try:
-        waiting: dict[Future[Any], Planned] = {
-            executor.submit(worker.run, p.trial, p.dataset, store.checkpoint_path(p.key)): p
-            for p in missing
-        }
-        held = True
-        while waiting:
-            done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
-                held &= _keep(future, waiting.pop(future), store, observer, outcome)
-        executor.shutdown()
-    except BrokenProcessPool:  # while trials were still being handed over
-        executor.kill()
-        return False
-    except BaseException:
-        executor.kill()
-        raise
-    return held
+    def _task(self, planned: Planned) -> worker.Task:
+        checkpoint = self._store.checkpoint_path(planned.key)
+        return worker.Task(planned.trial, planned.dataset, planned.ingredients, checkpoint)
 
-
-def _keep(
-    future: Future[Any], planned: Planned, store: Store, observer: Observer, outcome: Outcome
-) -> bool:
-    """Keep what a future brought; False if the executor broke before it brought anything."""
-    try:
-        returned = future.result()
-    except (BrokenProcessPool, CancelledError):
-        return False
-    trial = planned.trial
-    if isinstance(returned, worker.Failure):
-        outcome.failures[trial] = returned.message
-        observer.failed(trial, returned.message)
+    def _keep(self, future: Future[worker.Returned], planned: Planned) -> bool:
+        """Keep what a future brought; False if the executor broke before it brought anything."""
+        try:
+            returned = future.result()
+        except (BrokenProcessPool, CancelledError):
+            return False
+        trial = planned.trial
+        if isinstance(returned, worker.Failure):
+            self.outcome.failures[trial] = returned.message
+            self._observer.failed(trial, returned.message)
+        else:
+            result, cost = returned
+            entry = Entry(planned.ingredients, trial.label, cost, result)
+            self._store.put(trial.experiment, planned.key, entry)
+            self.outcome.entries[trial] = entry
+            self._observer.finished(trial, cost.wall_seconds)
+        self._on_done(self.outcome)
         return True
-    result, cost = returned
-    entry = Entry(planned.ingredients, trial.label, cost, result)
-    store.put(trial.experiment, planned.key, entry)
-    outcome.entries[trial] = entry
-    observer.finished(trial, cost.wall_seconds)
-    return True

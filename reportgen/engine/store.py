@@ -36,6 +36,11 @@ class Cost:
     cpu_seconds: float
     threads: int
 
+    def __add__(self, other: Cost) -> Cost:
+        """Both together, such as the two parts of an interrupted trial."""
+        wall, cpu = self.wall_seconds + other.wall_seconds, self.cpu_seconds + other.cpu_seconds
+        return Cost(wall, cpu, max(self.threads, other.threads))
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -45,6 +50,16 @@ class Entry:
     label: str
     cost: Cost
     result: TrialResult
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is known of a kept trial without its result. ``saved`` is a time in nanoseconds."""
+
+    ingredients: Mapping[str, Json]
+    label: str
+    cost: Cost
+    saved: int
 
 
 class Store:
@@ -83,11 +98,27 @@ class Store:
             "scalars": entry.result.scalars,
         }
         _write(self.path(experiment, key), record, entry.result.arrays)
-        shutil.rmtree(self.checkpoint_path(key), ignore_errors=True)
+        self.discard_checkpoint(key)
 
     def discard(self, experiment: str, key: str) -> None:
         """Remove a trial, such as a damaged one."""
         shutil.rmtree(self.path(experiment, key), ignore_errors=True)
+
+    def kept(self) -> list[Kept]:
+        """What is kept, by name; reads no arrays, and passes over what is damaged."""
+        found = []
+        for path in sorted(self.folder.glob("[!.]*/trial.json")):
+            try:
+                record = json.loads(_verified(path))
+                entry = dict(record["ingredients"]), record["label"], Cost(**record["cost"])
+                found.append(Kept(*entry, path.stat().st_mtime_ns))
+            except (StoreError, OSError, ValueError, KeyError, TypeError):
+                continue
+        return found
+
+    def discard_checkpoint(self, key: str) -> None:
+        """Remove the checkpoint of a trial, so that it starts from its beginning."""
+        shutil.rmtree(self.checkpoint_path(key), ignore_errors=True)
 
     def checkpoint_path(self, key: str) -> Path:
         """The folder of the checkpoint of a trial that is not finished."""
@@ -116,23 +147,41 @@ class Store:
             handle.truncate(0)
             handle.write(str(os.getpid()))
             handle.flush()
+            self._tidy()
             yield
 
+    def _tidy(self) -> None:
+        """Bring to its end what a killed build left half done. Only for who holds the lock."""
+        running = self.folder / "running"
+        for folder in (self.folder, running):
+            for leftover in [*folder.glob(".*.new"), *folder.glob(".*.old")]:
+                _settle(leftover.with_name(leftover.stem.removeprefix(".")))
+        for checkpoint in running.glob("[!.]*"):
+            if any(map(_is_whole, self.folder.glob(f"*-{checkpoint.name}"))):
+                shutil.rmtree(checkpoint, ignore_errors=True)
 
-def load_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint kept at ``path``; None if there is none or it is damaged."""
-    if not path.exists():
-        return None
-    try:
-        record, arrays = _read(path)
-        return Checkpoint(record["epoch"], record["scalars"], arrays)
-    except (StoreError, KeyError):
-        return None
+
+def load_checkpoint(path: Path) -> tuple[Checkpoint, Cost] | None:
+    """The checkpoint kept at ``path``, and what the trial had taken until then.
+
+    None if there is none or it is damaged. Changes nothing.
+
+    If the process that wrote it was killed between two renames, it stands beside ``path``.
+    """
+    for place in (path, *_beside(path)):
+        try:
+            record, arrays = _read(place)
+            checkpoint = Checkpoint(record["epoch"], record["scalars"], arrays)
+            return checkpoint, Cost(**record["cost"])
+        except (StoreError, KeyError, TypeError):
+            continue
+    return None
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Keep a checkpoint at ``path``, in place of an earlier one."""
-    _write(path, {"epoch": checkpoint.epoch, "scalars": checkpoint.scalars}, checkpoint.arrays)
+def save_checkpoint(path: Path, checkpoint: Checkpoint, cost: Cost) -> None:
+    """Keep a checkpoint at ``path``, in place of an earlier one; ``cost`` is that until now."""
+    record = {"epoch": checkpoint.epoch, "scalars": checkpoint.scalars, "cost": asdict(cost)}
+    _write(path, record, checkpoint.arrays)
 
 
 # ----------------------------------------------------------------------------- folders of files
@@ -148,19 +197,43 @@ def _write(path: Path, record: Mapping[str, Json], arrays: Mapping[str, Array]) 
     }
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
     files["SHA256SUMS"] = sums.encode()
-    new, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _settle(path)
+    new, old = _beside(path)
     new.mkdir(parents=True)
     for name, data in files.items():
         with open(new / name, "wb") as file:
             file.write(data)
+            file.flush()
             os.fsync(file.fileno())
     if path.exists():
         path.rename(old)
     new.rename(path)
     _sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """The temporary names of what takes a folder's place, and of what stood there."""
+    return path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+
+
+def _settle(path: Path) -> None:
+    """End a write that was cut off: the newest whole folder comes to stand at ``path``.
+
+    What is left over goes. A kill between the two renames of a write loses nothing that way.
+    """
+    for leftover in _beside(path):
+        if not path.exists() and _is_whole(leftover):
+            leftover.rename(path)
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        _read(path)
+    except StoreError:
+        return False
+    return True
 
 
 def _sync_folder(path: Path) -> None:
@@ -173,17 +246,20 @@ def _sync_folder(path: Path) -> None:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """The record and the arrays of a folder, verified. Raises StoreError."""
-    contents = {}
     try:
-        sums = (path / "SHA256SUMS").read_text("utf-8").splitlines()
-        expected = {name: digest for digest, name in (line.split("  ") for line in sums)}
-        for name in ("trial.json", "arrays.npz"):
-            contents[name] = (path / name).read_bytes()
-            if hashlib.sha256(contents[name]).hexdigest() != expected[name]:
-                raise StoreError(f"{path}/{name} is damaged: its checksum differs.")
-        record = json.loads(contents["trial.json"])
-        with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as archive:
+        record = json.loads(_verified(path / "trial.json"))
+        with np.load(io.BytesIO(_verified(path / "arrays.npz")), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{path} is damaged: {error}.") from error
     return record, arrays
+
+
+def _verified(file: Path) -> bytes:
+    """The contents of a file, after a look at the checksum that stands beside it."""
+    sums = (file.parent / "SHA256SUMS").read_text("utf-8").splitlines()
+    expected = {name: digest for digest, name in (line.split("  ") for line in sums)}
+    contents = file.read_bytes()
+    if hashlib.sha256(contents).hexdigest() != expected[file.name]:
+        raise StoreError(f"{file} is damaged: its checksum differs.")
+    return contents

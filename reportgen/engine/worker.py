@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +21,7 @@ import numpy as np
 from reportgen.engine import store
 from reportgen.engine.store import Cost
 from reportgen.errors import ReportgenError
-from reportgen.experiment import Checkpoint, Dataset, Progress, Trainer, Trial, TrialResult
+from reportgen.experiment import Checkpoint, Dataset, Json, Progress, Trainer, Trial, TrialResult
 
 
 class Channel(Protocol):
@@ -44,14 +47,36 @@ class Failure:
     traceback: str
 
 
-@dataclass
+@dataclass(frozen=True)
+class Task:
+    """A trial to run: on which data, from what its key was made, where its checkpoint lies."""
+
+    trial: Trial
+    dataset: Dataset
+    ingredients: Mapping[str, Json]
+    checkpoint: Path
+
+
+Returned = tuple[TrialResult, Cost] | Failure
+"""What comes of a trial."""
+
+
 class Context:
     """A trial's surroundings in this process; see ``experiment.TrainingContext``."""
 
-    identity: str
-    threads: int
-    checkpoint: Path
-    channel: Channel | None = field(repr=False)
+    def __init__(
+        self, identity: str, threads: int, checkpoint: Path, channel: Channel | None
+    ) -> None:
+        self.identity, self.threads = identity, threads
+        self.checkpoint, self.channel = checkpoint, channel
+        self._before = Cost(0.0, 0.0, threads)
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    @property
+    def cost(self) -> Cost:
+        """What the trial has taken, with the part of it from which it goes on."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return self._before + Cost(wall, cpu, self.threads)
 
     def progress(self, progress: Progress) -> None:
         """Send the progress to the parent, if it listens."""
@@ -60,11 +85,15 @@ class Context:
 
     def load_checkpoint(self) -> Checkpoint | None:
         """The checkpoint of an interrupted run of this trial."""
-        return store.load_checkpoint(self.checkpoint)
+        found = store.load_checkpoint(self.checkpoint)
+        if found is None:
+            return None
+        checkpoint, self._before = found
+        return checkpoint
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep the state on disk."""
-        store.save_checkpoint(self.checkpoint, checkpoint)
+        store.save_checkpoint(self.checkpoint, checkpoint, self.cost)
 
 
 _channel: Channel | None = None
@@ -79,28 +108,55 @@ def start(threads: int, channel: Channel | None, log: Path) -> None:
     global _channel, _threads
     _channel, _threads = channel, threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(output, sys.stdout.fileno())
+    os.dup2(output, sys.stderr.fileno())
+    confine(threads)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, even if that was killed.
+
+    Nobody would take its result, and the next build would find it at work on the same checkpoint.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def confine(threads: int) -> None:
+    """Confine this process to so many threads of the processor; before TensorFlow is imported.
+
+    A GPU is hidden from TensorFlow: it would give other numbers than the processor does, and each
+    of the workers would take all of its memory.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(output, sys.stdout.fileno())
-    os.dup2(output, sys.stderr.fileno())
     import threadpoolctl
 
     threadpoolctl.threadpool_limits(threads)
 
 
-def run(trial: Trial, dataset: Dataset, checkpoint: Path) -> tuple[TrialResult, Cost] | Failure:
-    """Train one trial in this process."""
-    if _channel is not None:
-        _channel.put(Message(trial.identity, None))
-    context = Context(trial.identity, _threads, checkpoint, _channel)
+def run(task: Task) -> Returned:
+    """Train one trial in this process, which :func:`start` made a worker."""
+    return train(task, _threads, _channel)
+
+
+def train(task: Task, threads: int, channel: Channel | None) -> Returned:
+    """Train one trial in this process, already limited to ``threads``; tell ``channel`` of it."""
+    trial = task.trial
+    if channel is not None:
+        channel.put(Message(trial.identity, None))
     try:
         trainer = _import(trial.trainer)
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = _plain(trainer(dict(trial.params), trial.seed, dataset, context))
-        cost = Cost(time.perf_counter() - wall, time.process_time() - cpu, _threads)
+        context = Context(trial.identity, threads, task.checkpoint, channel)
+        result = _plain(trainer(dict(trial.params), trial.seed, task.dataset, context))
+        cost = context.cost
     except Exception as error:
         text = traceback.format_exc()
         print(text, file=sys.stderr, flush=True)  # noqa: T201  (into the worker's log)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reportgen.errors import ReportgenError
-from reportgen.results import Report, Section
+from reportgen.results import Figure, Report, Section
 
 
 def write_text(path: Path, text: str) -> None:
@@ -19,17 +19,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_report(
-    report: Report, folder: Path, formats: Sequence[str]
+    report: Report, folder: Path, formats: Sequence[str], draw: Callable[[Figure], str]
 ) -> Iterator[Path | ReportgenError]:
     """Write the report's files into ``folder``; yields each when it is written.
 
-    Writes ``figures/*.svg`` and ``tables/*.csv``, then ``report.html`` and ``report.pdf`` as
-    ``formats`` asks. A format that can't be made yields its error instead, and the others go on.
+    ``draw`` gives a figure's SVG. Writes ``figures/*.svg`` and ``tables/*.csv``, then
+    ``report.html`` and ``report.pdf`` as ``formats`` asks. A format that can't be made yields its
+    error instead, and the others go on.
     """
-    from reportgen.render import figures, html, tables
+    from reportgen.render import html, tables
 
     drawn = {
-        (section.experiment, figure.id): figures.svg(figure)
+        (section.experiment, figure.id): draw(figure)
         for section in _sections(report)
         for figure in section.figures.values()
     }

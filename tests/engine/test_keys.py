@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,26 @@ def test_relative_imports_and_imports_within_functions_are_followed(package: Pat
 def test_fingerprinting_imports_none_of_the_code(package: Path) -> None:
     (package / "maths.py").write_text("raise RuntimeError('imported')\n")
     assert "lab.maths" in keys.code_fingerprints("lab.train:train")
+
+
+def test_the_libraries_that_the_trainer_imports_count_by_version(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (package / "maths.py").write_text("import json\nimport sklearn.svm\nimport reportgen.errors\n")
+    assert keys.library_versions("lab.train:train") == {
+        "numpy": version("numpy"),
+        "scikit-learn": version("scikit-learn"),
+    }
+    before = key(trial())
+    installed = {"numpy": "99.0", "scikit-learn": version("scikit-learn")}
+    monkeypatch.setattr(keys, "version", installed.__getitem__)
+    assert key(trial()) != before
+
+
+def test_a_library_that_is_installed_by_another_name_is_found(package: Path) -> None:
+    (package / "maths.py").write_text("import dateutil\nimport not_there\n")
+    found = keys.library_versions("lab.train:train")
+    assert found == {"numpy": version("numpy"), "python-dateutil": version("python-dateutil")}
 
 
 def test_a_trainer_that_does_not_exist_is_named() -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +16,17 @@ import pytest
 from reportgen.engine import store as storage
 from reportgen.engine.progress import Observer
 from reportgen.engine.run import Outcome, Planned, local_executors, plan, run
-from reportgen.engine.store import Store
-from reportgen.experiment import Checkpoint, DataOptions, Dataset, Progress, Trial
+from reportgen.engine.store import Cost, Store
+from reportgen.engine.worker import Returned, Task
+from reportgen.errors import DataError
+from reportgen.experiment import (
+    Checkpoint,
+    DataOptions,
+    Dataset,
+    Progress,
+    Trial,
+    TrialResult,
+)
 from reportgen.registry import Registry
 
 
@@ -127,12 +141,16 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_bit_for_bit(
     other = Store(tmp_path / "elsewhere")
     planned = plan([(trial(5, epochs=6), dataset)], other, Listening())
     checkpoint = Checkpoint(2, dict(begun.history), begun.arrays)
-    storage.save_checkpoint(other.checkpoint_path(planned[0].key), checkpoint)
+    spent = Cost(1000.0, 900.0, 1)
+    storage.save_checkpoint(other.checkpoint_path(planned[0].key), checkpoint, spent)
     heard = Listening()
-    result = carry_out(planned, other, heard).entries[planned[0].trial].result
+    entry = carry_out(planned, other, heard).entries[planned[0].trial]
+    result, cost = entry.result, entry.cost
     assert min(heard.fractions["plain 5"]) > 2 / 6
     assert result.history["loss"] == expected.history["loss"]
     np.testing.assert_array_equal(result.arrays["mean"], expected.arrays["mean"])
+    assert 1000 < cost.wall_seconds < 1100
+    assert 900 < cost.cpu_seconds < 1000
 
 
 def test_equal_trials_of_two_experiments_are_one(toys: Registry) -> None:
@@ -141,3 +159,100 @@ def test_equal_trials_of_two_experiments_are_one(toys: Registry) -> None:
     second = toys["other"].trials(settings, 0, {"toy": settings})
     assert second[0] in first
     assert replace(second[0], seed=1) not in first
+
+
+def test_trials_do_not_wait_for_those_whose_data_come_later(store: Store, dataset: Dataset) -> None:
+    later: Future[list[Planned]] = Future()
+    prompt = plan([(trial(2), dataset)], store, Listening())
+    done: list[set[str]] = []
+
+    def on_done(outcome: Outcome) -> None:
+        done.append({t.label for t in outcome.entries})
+        if not later.done():
+            later.set_result(plan([(trial(9), dataset), (trial(3), dataset)], store, Listening()))
+
+    executors = local_executors(1, 1, store.folder / "log.txt")
+    heard = Listening()
+    run(prompt, store, executors, heard, later=[later], on_done=on_done)
+    assert done == [{"plain 2"}, {"plain 2", "plain 9"}, {"plain 2", "plain 9", "plain 3"}]
+
+
+def test_data_that_come_too_late_to_be_good_end_the_trials_and_lose_none_that_is_done(
+    store: Store, dataset: Dataset
+) -> None:
+    later: Future[list[Planned]] = Future()
+    prompt = plan([(trial(2), dataset), (trial(3), dataset)], store, Listening())
+    with pytest.raises(DataError, match="unreadable"):
+        run(
+            prompt,
+            store,
+            local_executors(1, 1, store.folder / "log.txt"),
+            Listening(),
+            later=[later],
+            on_done=lambda outcome: later.set_exception(DataError("unreadable")),
+        )
+    kept = [p for p in plan([(p.trial, dataset) for p in prompt], store, Listening()) if p.stored]
+    assert [p.trial.label for p in kept] == ["plain 3"]
+
+
+def test_a_worker_has_its_threads_and_no_gpu() -> None:
+    code = (
+        "import os, threadpoolctl, numpy\n"
+        "from reportgen.engine import worker\n"
+        "worker.confine(1)\n"
+        "names = ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'CUDA_VISIBLE_DEVICES')\n"
+        "print([os.environ[name] for name in names])\n"
+        "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})\n"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["['1', '1', '-1']", "{1}"]
+
+
+class AtOnce:
+    """An executor with room for two, whose trials are done as soon as they begin."""
+
+    slots = 2
+
+    def __init__(self, log: list[str], on_begin: Callable[[], None]) -> None:
+        self.log, self.on_begin = log, on_begin
+
+    def train(self, task: Task) -> Future[Returned]:
+        self.log.append("begins")
+        self.on_begin()
+        done: Future[Returned] = Future()
+        done.set_result((TrialResult({}, {}, {}), Cost(0, 0, 1)))
+        return done
+
+    def kill(self) -> None:
+        self.log.append("over")
+
+
+@pytest.mark.parametrize(
+    ("preparing", "order"),
+    [
+        (False, "planned begins begins over"),
+        (True, "planned begins planned begins over"),
+    ],
+)
+def test_data_that_are_being_prepared_take_the_room_of_a_trial(
+    store: Store, dataset: Dataset, preparing: bool, order: str
+) -> None:
+    later: Future[list[Planned]] = Future()
+    log: list[str] = []
+
+    def on_begin() -> None:
+        if not later.done():
+            later.set_result([])
+
+    prompt = plan([(trial(2), dataset), (trial(3), dataset)], store, Listening())
+    run(
+        prompt,
+        store,
+        lambda _: AtOnce(log, on_begin),
+        Listening(),
+        later=[later] if preparing else [],
+        on_planned=lambda _: log.append("planned"),
+    )
+    assert log == order.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ KEY = "a1" * 32
 RESULT = TrialResult(
     {"loss": [0.5, 1 / 3]}, {"epoch": 2}, {"weights": np.arange(6.0).reshape(2, 3)}
 )
+SPENT = Cost(2.5, 2.0, 1)
 ENTRY = Entry({"seed": 0}, "a trial", Cost(1.5, 1.25, 1), RESULT)
 
 
@@ -67,11 +69,27 @@ def test_a_trial_under_a_wrong_name_is_noticed(store: Store) -> None:
 
 def test_a_half_written_trial_is_not_there(store: Store) -> None:
     whole = store.path("toy", KEY)
+    (whole / "SHA256SUMS").unlink()
     whole.rename(whole.with_name(f".{whole.name}.new"))
     assert store.get("toy", KEY) is None
     store.put("toy", KEY, ENTRY)
     assert store.get("toy", KEY) is not None
     assert [path.name for path in store.folder.iterdir()] == [whole.name]
+
+
+def test_files_are_whole_when_the_disk_is_asked_to_hold_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, int] = {}
+
+    def fsync(handle: int) -> None:
+        status = os.fstat(handle)
+        synced[status.st_ino] = status.st_size
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.put("toy", KEY, ENTRY)
+    files = [path.stat() for path in store.path("toy", KEY).iterdir()]
+    assert [synced[file.st_ino] for file in files] == [file.st_size for file in files]
 
 
 def test_checksums_are_those_of_the_standard_tool(store: Store) -> None:
@@ -90,16 +108,29 @@ def test_arrays_with_objects_are_refused(tmp_path: Path) -> None:
 
 def test_keeping_a_trial_removes_its_checkpoint(store: Store) -> None:
     path = store.checkpoint_path(KEY)
-    storage.save_checkpoint(path, Checkpoint(1, {"loss": [0.5]}, {"w": np.ones(2)}))
-    loaded = storage.load_checkpoint(path)
-    assert loaded is not None
-    assert (loaded.epoch, loaded.scalars) == (1, {"loss": [0.5]})
+    storage.save_checkpoint(path, Checkpoint(1, {"loss": [0.5]}, {"w": np.ones(2)}), SPENT)
+    found = storage.load_checkpoint(path)
+    assert found is not None
+    loaded, spent = found
+    assert (loaded.epoch, loaded.scalars, spent) == (1, {"loss": [0.5]}, SPENT)
     store.put("toy", KEY, ENTRY)
     assert storage.load_checkpoint(path) is None
 
 
+def test_a_build_that_was_killed_after_a_trial_was_kept_leaves_no_checkpoint(store: Store) -> None:
+    path = store.checkpoint_path(KEY)
+    storage.save_checkpoint(path, Checkpoint(1, {}, {"w": np.ones(2)}), SPENT)
+    (store.path("toy", KEY) / "trial.json").write_text("damaged, so it is trained again")
+    with store.lock():
+        assert path.exists()
+    store.put("toy", KEY, ENTRY)
+    storage.save_checkpoint(path, Checkpoint(1, {}, {"w": np.ones(2)}), SPENT)
+    with store.lock():
+        assert not path.exists()
+
+
 def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path) -> None:
-    storage.save_checkpoint(tmp_path / "one", Checkpoint(1, {}, {"w": np.ones(2)}))
+    storage.save_checkpoint(tmp_path / "one", Checkpoint(1, {}, {"w": np.ones(2)}), SPENT)
     (tmp_path / "one" / "arrays.npz").write_bytes(b"short")
     assert storage.load_checkpoint(tmp_path / "one") is None
 

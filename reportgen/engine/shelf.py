@@ -1,0 +1,68 @@
+"""Keeps texts that can be made again, such as chapters and drawings, by what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from reportgen.experiment import Json
+
+MOST = 500
+"""Texts that are kept; those used longest ago go first. A full report has about twenty."""
+
+
+class Shelf:
+    """Texts in one folder, each under the SHA-256 of its ingredients and with a checksum.
+
+    What is damaged or can't be written is made again: nothing is lost but time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def text(self, ingredients: Json, make: Callable[[], str]) -> str:
+        """The text that was made of these ingredients before, or else ``make()``, which is kept."""
+        known = self.get(ingredients)
+        if known is None:
+            known = make()
+            self.put(ingredients, known)
+        return known
+
+    def get(self, ingredients: Json) -> str | None:
+        """The text made of these ingredients; None if there is none, or it is damaged."""
+        path = self._path(ingredients)
+        try:
+            checksum, _, text = path.read_text("utf-8").partition("\n")
+            if checksum != _sha256(text):
+                return None
+            os.utime(path)
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text
+
+    def put(self, ingredients: Json, text: str) -> None:
+        """Keep a text."""
+        path = self._path(ingredients)
+        temporary = path.with_name(f".{path.name}.new")
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(f"{_sha256(text)}\n{text}", encoding="utf-8")
+            os.replace(temporary, path)
+
+    def prune(self) -> None:
+        """Remove what was used longest ago, if there is too much."""
+        by_use = sorted(self.folder.glob("*"), key=lambda path: -path.stat().st_mtime_ns)
+        for path in by_use[MOST:]:
+            path.unlink(missing_ok=True)
+
+    def _path(self, ingredients: Json) -> Path:
+        canonical = json.dumps(ingredients, sort_keys=True, allow_nan=False)
+        return self.folder / _sha256(canonical)[:32]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
