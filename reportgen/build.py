@@ -19,7 +19,7 @@ from reportgen.engine.executors import available_cores
 from reportgen.engine.explain import Explanation
 from reportgen.engine.keys import source_fingerprint, versions
 from reportgen.engine.progress import Observer
-from reportgen.engine.run import Outcome, Planned, local_executors, plan, run
+from reportgen.engine.run import Outcome, Planned, StartExecutor, local_executors, plan, run
 from reportgen.engine.shelf import Shelf
 from reportgen.engine.store import Store
 from reportgen.experiment import DataOptions, Dataset, Experiment, Json, Trial
@@ -48,7 +48,7 @@ def build(
     """
     store = Store(settings.out / "store")
     with store.lock(), observer:
-        executors = local_executors(jobs_of(settings), THREADS, log_of(store))
+        executors = executors_of(settings, store, observer)
         experiments = registry.in_order(settings.selected)
         wanted = {e.name: trials_of(e, settings) for e in experiments}
         datasets = prepare_in_background(experiments, settings, observer)
@@ -206,6 +206,16 @@ def log_of(store: Store) -> Path:
 def jobs_of(settings: Settings) -> int:
     """How many trainings run at a time."""
     return settings.build.jobs or max(1, available_cores() // THREADS)
+
+
+def executors_of(settings: Settings, store: Store, observer: Observer) -> StartExecutor:
+    """Where trainings run: on this machine or the cluster. RequestError if it can't be reached."""
+    options = settings.build
+    if not options.cluster:
+        return local_executors(jobs_of(settings), THREADS, log_of(store))
+    from reportgen.engine import cluster
+
+    return cluster.executors(options.cluster, options.jobs, THREADS, log_of(store), observer)
 
 
 # --------------------------------------------------------------------------------- the report

@@ -161,7 +161,15 @@ def commands() -> None:
     envvar="REPORTGEN_JOBS",
     show_envvar=True,
     metavar="N",
-    help="Trainings at a time, of one thread each.  [default: one a core]",
+    help="Trainings at a time, of one thread each.  [default: one a core; with --cluster, "
+    "one a worker]",
+)
+@click.option(
+    "--cluster",
+    envvar="REPORTGEN_CLUSTER",
+    show_envvar=True,
+    metavar="ADDRESS",
+    help="Train on the workers of this Dask scheduler, such as tcp://host:8786.",
 )
 @out_option
 @format_option

@@ -18,7 +18,7 @@ from reportgen.experiment import Dataset, Trial
 from reportgen.results import Column, Scalar, Section, Table, prose, ref, section_with
 from reportgen.settings import BuildOptions, Settings, default_of, fields_of
 
-WHERE_AND_HOW = ("out", "format", "cache_dir", "jobs")
+WHERE_AND_HOW = ("out", "format", "cache_dir", "jobs", "cluster")
 """Options of a build that do not change its numbers."""
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "matplotlib", "weasyprint")
 

@@ -50,6 +50,7 @@ class BuildOptions:
     data_dir: str = setting("", "folder with your copy of the datasets")
     cache_dir: str = setting("", "folder for downloads and prepared data")
     jobs: int = setting(0, "trainings at a time; 0: one a core", minimum=0, maximum=1024)
+    cluster: str = setting("", "address of a Dask scheduler on whose workers to train")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("KERAS_HOME", str(home / ".keras"))
     monkeypatch.setenv("REPORTGEN_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("DATA", "DATA_DIR", "OUT", "PRESET", "SEED", "JOBS"):
+    for name in ("DATA", "DATA_DIR", "OUT", "PRESET", "SEED", "JOBS", "CLUSTER"):
         monkeypatch.delenv(f"REPORTGEN_{name}", raising=False)
     work = tmp_path / "work"
     work.mkdir()

@@ -85,6 +85,7 @@ def test_the_engine_room_imports_experiment_and_errors_only(path: Path) -> None:
         ("jinja2", "reportgen/render/html.py"),
         ("weasyprint", "reportgen/render/pdf.py"),
         ("click", "reportgen/cli.py"),
+        ("distributed", "reportgen/engine/cluster.py"),
     ],
 )
 def test_a_library_of_the_surface_has_one_home(package: str, home: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reportgen import registry
+from reportgen import cli, registry
 from reportgen.settings import load
 
 ROOT = Path(__file__).parents[1]
@@ -36,13 +36,29 @@ def test_every_reportgen_command_in_the_readme_succeeds(
 ) -> None:
     monkeypatch.setenv("REPORTGEN_DATA", "sample")
     monkeypatch.setenv("REPORTGEN_PRESET", "quick")
-    found = commands("reportgen")
+    found = [words for words in commands("reportgen") if "--cluster" not in words]
     assert len(found) >= 10
     for words in found:
         ran = run(*words)
         assert ran.code == 0, (words, ran.err)
     title = "Autoencoders and an LSTM"
     assert title in Path("build/report.html").read_text()
+
+
+def test_the_commands_for_a_cluster_have_the_options_that_the_readme_gives() -> None:
+    pytest.importorskip("distributed")
+    from distributed.cli import dask_scheduler, dask_worker
+
+    known = {"scheduler": dask_scheduler.main, "worker": dask_worker.main}
+    assert [words[0] for words in commands("dask")] == list(known)
+    for name, *words in commands("dask"):
+        options = {option for param in known[name].params for option in param.opts}
+        assert {word for word in words if word.startswith("--")} <= options
+    (build,) = (words for words in commands("reportgen") if "--cluster" in words)
+    assert "--cluster" in {
+        option for p in cli.commands.commands["build"].params for option in p.opts
+    }
+    assert build[-1].startswith("tcp://")
 
 
 def test_the_two_commands_of_the_readme_are_targets_of_the_makefile() -> None:
