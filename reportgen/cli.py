@@ -184,6 +184,12 @@ def commands() -> None:
     is_flag=True,
     help="Say for each training why it is kept or would run, and stop.",
 )
+@click.option(
+    "--watch",
+    "watch_it",
+    is_flag=True,
+    help="Build again whenever a template, the settings or an experiment is saved, until Ctrl-C.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more: every epoch as a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def build(
@@ -194,6 +200,7 @@ def build(
     open_it: bool,
     fresh: bool,
     only_explain: bool,
+    watch_it: bool,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -207,6 +214,8 @@ def build(
 
     began = time.monotonic()
     experiments = registry.installed()
+    if watch_it:
+        return _watch(experiments, config, flags, assignments, quiet)
     settings = _settings(experiments, config, flags, assignments, only=only, format=formats)
     if only_explain:
         return _explain(settings, experiments, _observer(settings, verbose, quiet), fresh)
@@ -451,6 +460,32 @@ def _explain(settings: Settings, experiments: Registry, observer: Observer, fres
     if settings.build.only and left_out:
         click.echo(f"Left out by --only: {', '.join(left_out)}.")
     return 0
+
+
+def _watch(
+    experiments: Registry,
+    config: Path | None,
+    flags: dict[str, Any],
+    assignments: Sequence[str],
+    quiet: bool,
+) -> int:
+    """Build again and again until Ctrl-C; the exit code.
+
+    Experiments and their settings are left to each build: a mistake there can be mended meanwhile.
+    """
+    from reportgen import watch
+
+    def say(message: str) -> None:
+        if not quiet:
+            click.echo(message, err=True)
+
+    settings = _settings(experiments, config, flags, assignments, with_experiments=False)
+    sources = watch.watched(experiments, config, settings.out)
+    try:
+        watch.watch(watch.build_command(sys.orig_argv), sources, say)
+    except KeyboardInterrupt:
+        say("No longer watching.")
+    return INTERRUPTED
 
 
 def _console(stderr: bool = False) -> Console:
