@@ -21,8 +21,8 @@ class DenseSettings:
 
     Batches of 256 are those of Keras' autoencoder tutorial (Chollet 2016, "Building Autoencoders
     in Keras"), which needs 50 epochs at Adam's default rate. With the schedule here, 20 come below
-    what those reach on validation images. The learning rate was chosen by validation loss among 0.002 and 0.005
-    (tried without centred inputs), 0.01, 0.02 and 0.04 (with those of
+    what those reach on validation images. The learning rate was chosen by validation loss among
+    0.002 and 0.005 (tried without centred inputs), 0.01, 0.02 and 0.04 (with those of
     :class:`experiments.training.dense.Reconstructing`). A short warm-up is that of Goyal et al.
     2017 (section 2.2). 5,000 validation images are a usual share of MNIST's 60,000.
     """
