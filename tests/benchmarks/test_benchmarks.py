@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ROWS = ("build", "three_seeds", "unchanged", "title", "template", "help", "overhead", "workers")
+ROWS += ("memory",)
+"""The figures in the order of the README's table."""
 
 
 @pytest.fixture
@@ -175,3 +182,14 @@ def test_the_interpreters_report_names_the_packages_that_were_imported(daily) ->
     )
     assert {"matplotlib", "json"} <= daily.packages_in(text)
     assert "tensorflow" not in daily.packages_in(text)
+
+
+def test_the_readme_tells_the_kept_figures_and_their_goals(measuring) -> None:
+    root = Path(__file__).parents[2]
+    kept = json.loads((root / "benchmarks.json").read_text("utf-8"))["figures"]
+    rows = re.findall(r"^\| (.+?) \| ([\d.]+).* \| ([≤≥] [\d.]+).* \|$", README, re.MULTILINE)
+    table = {what: (float(value), goal) for what, value, goal in rows}
+    assert len(table) == len(measuring.GOALS)
+    for name, (value, goal) in zip(ROWS, table.values(), strict=True):
+        assert value == pytest.approx(kept[name]["value"], abs=0.005), name
+        assert str(measuring.GOALS[name]).startswith(goal), name
