@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -21,6 +20,7 @@ from experiments.dense_model import (
     with_noise,
 )
 from experiments.training.fitting import History, Within, fit, generator
+from experiments.training.parts import Parts, split
 from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
 
 Tensor = Any
@@ -39,26 +39,6 @@ MEAN_IMAGES = 10_000
 
 
 # ------------------------------------------------------------------------------------------ data
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The training part of the data in random order, uint8 (n, pixels): to fit, to validate."""
-
-    fitted: Array
-    validation: Array
-
-
-def split(images: Array, validation: int, limit: int, seed: int) -> Parts:
-    """Part the training images at random.
-
-    The validation part has ``validation`` images, but at most a fifth of all. ``limit`` is the
-    most images to fit; 0 for all that are left.
-    """
-    validation = min(validation, len(images) // 5)
-    order = generator(seed, "validation part").permutation(len(images))
-    end = validation + limit if limit else len(images)
-    return Parts(images[order[validation:end]], images[order[:validation]])
 
 
 def draw_noise(chance: np.random.Generator, shape: tuple[int, ...]) -> Array:

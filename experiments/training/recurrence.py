@@ -3,7 +3,7 @@
 It is the function of ``keras.layers.LSTM`` (Hochreiter & Schmidhuber 1997, with forget gates), but
 takes the products of embedding table and input kernel, computed once a batch for the words that
 occur, instead of multiplying the same rows at every place where a word stands. Time is cut into
-chunks of :data:`CHUNK` steps, so XLA compiles one shape whatever the length, and what a chunk
+chunks of ``CHUNK`` steps, so XLA compiles one shape whatever the length, and what a chunk
 keeps for its gradients stays in the processor's cache.
 """
 
@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-CHUNK = 25
-"""Time steps in a compiled chunk; lengths are padded in front to a multiple of it."""
+from experiments.training.reviews import CHUNK
 
 CLOSED = -1e4
 """An input gate's argument for padding: its sigmoid is exactly 0, and so the state stays 0."""

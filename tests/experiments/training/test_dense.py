@@ -12,6 +12,7 @@ from experiments.denoising import errors_by_level
 from experiments.dense_model import DenseModel, cross_entropy, scaled
 from experiments.training import dense
 from experiments.training.fitting import generator
+from experiments.training.parts import split
 from reportgen.experiment import Checkpoint, Dataset, Progress, TrialResult
 from reportgen.results import DataSummary
 
@@ -116,7 +117,7 @@ def test_numpy_gives_what_keras_predicts(basic: TrialResult, dataset: Dataset) -
 def test_the_stored_weights_have_the_validation_loss_of_the_last_epoch(
     basic: TrialResult, dataset: Dataset
 ) -> None:
-    parts = dense.split(np.asarray(dataset.array("x_train")), 40, 0, 0)
+    parts = split(np.asarray(dataset.array("x_train")), 40, 0, 0)
     images = scaled(parts.validation)
     predicted = DenseModel.of(basic.arrays).reconstruct(images)
     entropy = cross_entropy(predicted, images).mean()
@@ -145,7 +146,7 @@ def test_a_denoising_autoencoder_is_tested_on_the_noise_that_the_chapter_shows(
 
 
 def test_training_is_compiled_by_xla(dataset: Dataset) -> None:
-    parts = dense.split(np.asarray(dataset.array("x_train")), 40, 0, 0)
+    parts = split(np.asarray(dataset.array("x_train")), 40, 0, 0)
     fitting = dense.Reconstructing(PARAMS, 0, parts)
     arguments = fitting._call(np.arange(16).reshape(2, 8), None)
     # Raises for a function that is not compiled.
@@ -161,12 +162,12 @@ def test_progress_is_told_within_an_epoch(basic: TrialResult, context: Context) 
 
 def test_validation_images_are_not_fitted() -> None:
     images = np.arange(100)[:, None]
-    parts = dense.split(images, 20, 0, seed=0)
+    parts = split(images, 20, 0, seed=0)
     assert len(parts.validation) == 20
     assert sorted([*parts.fitted[:, 0], *parts.validation[:, 0]]) == list(range(100))
-    few = dense.split(images, 90, 30, seed=0)
+    few = split(images, 90, 30, seed=0)
     assert (len(few.fitted), len(few.validation)) == (30, 20)
-    assert not np.array_equal(dense.split(images, 20, 0, seed=1).validation, parts.validation)
+    assert not np.array_equal(split(images, 20, 0, seed=1).validation, parts.validation)
 
 
 def test_units_that_no_test_image_excites_are_counted_as_dead() -> None:

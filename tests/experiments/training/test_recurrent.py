@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from experiments.training import recurrent
-from experiments.training.recurrence import CHUNK
-from experiments.training.recurrent import Dropout, Reviews
+from experiments.training.recurrent import Dropout
+from experiments.training.reviews import CHUNK, UNKNOWN, Reviews, split
 from reportgen.experiment import Array, Checkpoint, Dataset, Progress, TrialResult
 from reportgen.results import DataSummary
 
@@ -194,7 +194,7 @@ def test_long_reviews_keep_their_end_and_rare_words_become_unknown(dataset: Data
     long = int(np.flatnonzero(np.diff(offsets) > 100)[0])
     padded = reviews.padded(np.array([long]), 2)
     expected = ranks[offsets[long + 1] - 60 : offsets[long + 1]] + 1
-    expected[expected >= 40] = recurrent.UNKNOWN
+    expected[expected >= 40] = UNKNOWN
     assert padded.shape == (CHUNK * -(-60 // CHUNK), 2)
     np.testing.assert_array_equal(padded[-60:, 0], expected)
     assert not padded[:-60].any()
@@ -222,7 +222,7 @@ def test_validation_reviews_are_never_fitted_nor_their_twins(dataset: Dataset) -
         reviews.ids,
         *(a[twins] for a in (reviews.begins, reviews.ends, reviews.uncut, reviews.labels)),
     )
-    parts = recurrent.split(doubled, 30, 0, seed=0)
+    parts = split(doubled, 30, 0, seed=0)
     assert len(parts.validation) == 30
     assert doubled.labels[parts.validation].sum() == 15
     assert not set(twins[parts.validation]) & set(twins[parts.fitted])
@@ -250,7 +250,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     first, second = (recurrent.build_model(PARAMS, seed).get_weights() for seed in (0, 1))
     assert all((a != b).any() for a, b in zip(first[:3], second[:3], strict=True))
     reviews = Reviews.read(dataset, "train", 40, 60)
-    parts = [recurrent.split(reviews, 20, 0, seed).validation for seed in (0, 1)]
+    parts = [split(reviews, 20, 0, seed).validation for seed in (0, 1)]
     assert (parts[0] != parts[1]).any()
 
 
@@ -286,7 +286,7 @@ def test_training_stops_when_validation_has_not_improved_for_long(
     dataset: Dataset, accuracies: list[float], stops: bool
 ) -> None:
     reviews = Reviews.read(dataset, "train", 40, 60)
-    parts = recurrent.split(reviews, 20, 0, 0)
+    parts = split(reviews, 20, 0, 0)
     classifying = recurrent.Classifying({**PARAMS, "patience": 2}, 0, reviews, parts)
     history = {"loss": [0.5] * 3, "val_loss": [0.5] * 3, "val_accuracy": accuracies}
     assert classifying.finished(history) is stops
