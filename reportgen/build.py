@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reportgen import documents, provenance
+from reportgen import claims, documents, provenance
 from reportgen.chapters import Chapters
 from reportgen.documents import Built
 from reportgen.engine import explain as explaining
@@ -49,6 +49,8 @@ def build(
     store = Store(settings.out / "store")
     with store.lock(), observer:
         executors = executors_of(settings, store, observer)
+        for claim in settings.report.claims:
+            claims.check_names(claims.parse(claim), registry)
         experiments = registry.in_order(settings.selected)
         wanted = {e.name: trials_of(e, settings) for e in experiments}
         datasets = prepare_in_background(experiments, settings, observer)
@@ -101,6 +103,8 @@ def render(settings: Settings) -> Built:
         for name, (spec, _) in fields_of(ReportOptions).items()
         if (value := getattr(settings.report, name)) != spec.default
     }
+    if own := given.pop("claims", ()):
+        report = replace(report, claims=tuple(claims.claim(c, report.experiments) for c in own))
     report = replace(report, identity=replace(report.identity, **given))
     store = Store(settings.out / "store")
     shelf = Shelf(store.folder / "derived")
@@ -148,10 +152,13 @@ def data_options(settings: Settings, notify: Callable[[str], None]) -> DataOptio
 
 
 def trials_of(experiment: Experiment[Any], settings: Settings) -> list[Trial]:
-    """The trainings that an experiment needs with these settings."""
+    """The trainings that an experiment needs with these settings, its baselines last."""
     others = {name: settings.experiments[name] for name in experiment.reads}
-    own = settings.experiments[experiment.name]
-    return list(experiment.trials(own, settings.build.seed, others))
+    own, seeds = settings.experiments[experiment.name], settings.seeds_of(experiment.name)
+    trainings = [trial for seed in seeds for trial in experiment.trials(own, seed, others)]
+    if len(seeds) > 1:
+        trainings = [replace(t, label=f"{t.label}, seed {t.seed}") for t in trainings]
+    return [*trainings, *experiment.baselines(own, seeds[0], others)]
 
 
 def plans(
@@ -252,6 +259,7 @@ def assemble(
 ) -> Report:
     """The results object of the whole build."""
     cover = asdict(settings.report)
+    own, absent = cover.pop("claims"), set(registry) - set(sections)
     command = provenance.command(settings)
     trials = dict.fromkeys(trial for trials in wanted.values() for trial in trials)
     entries = {trial: outcome.entries[trial] for trial in trials if trial in outcome.entries}
@@ -263,7 +271,9 @@ def assemble(
         command,
         sections,
         provenance.appendix(command, settings.build.seed, data, entries),
-        _titles(registry, set(registry) - set(sections)),
+        _titles(registry, absent),
+        tuple(claims.claim(claim, sections, absent) for claim in own),
+        settings.build.seeds,
     )
 
 

@@ -90,8 +90,9 @@ class Chapters:
 
     def _section(self, experiment: Experiment[Any], dataset: Dataset, outcome: Outcome) -> Section:
         results = {t: outcome.entries[t].result for t in self._wanted[experiment.name]}
-        own, build = self._settings.experiments[experiment.name], self._settings.build
-        return experiment.section(Evidence(own, build.preset, build.seed, dataset, results))
+        own, preset = self._settings.experiments[experiment.name], self._settings.build.preset
+        seeds = self._settings.seeds_of(experiment.name)
+        return experiment.section(Evidence(own, preset, seeds, dataset, results))
 
     def _dataset(self, experiment: Experiment[Any]) -> Dataset:
         return self._datasets[experiment.source.name].result()
@@ -103,7 +104,7 @@ class Chapters:
             "experiment": experiment.name,
             "settings": asdict(settings.experiments[experiment.name]),
             "preset": settings.build.preset,
-            "seed": settings.build.seed,
+            "seeds": settings.seeds_of(experiment.name),
             "data": [asdict(dataset.summary), dict(dataset.facts)],
             "trials": [_identity(entry) for entry in trials],
             "code": _code(type(experiment).__module__),
@@ -136,7 +137,8 @@ def _identity(entry: Entry) -> Json:
 @cache
 def _code(module: str) -> Json:
     """The source that tells chapters: the experiment's package, and what it is built on."""
-    contracts = [_package() / name for name in ("experiment.py", "results.py")]
+    names = ("experiment.py", "results.py", "statistics.py")
+    contracts = [_package() / name for name in names]
     return [source_fingerprint(module), files_fingerprint(contracts)]
 
 

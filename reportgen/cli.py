@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -104,6 +105,13 @@ data_options = options(
         help="Folder for downloads and prepared data.  [default: the system's cache folder]",
     ),
 )
+claim_option = click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="TEXT",
+    help="Judge this claim of yours, a comparison over table cells; repeatable.",
+)
 format_option = click.option(
     "--format",
     "formats",
@@ -136,8 +144,9 @@ def commands() -> None:
     "--preset",
     envvar="REPORTGEN_PRESET",
     show_envvar=True,
-    metavar="quick|standard",
-    help="'quick' takes subsets and few epochs, to try out.  [default: standard]",
+    metavar="quick|standard|thorough",
+    help="'quick' takes subsets and few epochs, to try out; 'thorough' trains each model six "
+    "times.  [default: standard]",
 )
 @click.option(
     "--seed",
@@ -146,6 +155,14 @@ def commands() -> None:
     show_envvar=True,
     metavar="N",
     help="Seed of every random choice.  [default: 0]",
+)
+@click.option(
+    "--seeds",
+    type=int,
+    envvar="REPORTGEN_SEEDS",
+    show_envvar=True,
+    metavar="N",
+    help="Train each model N times, to tell results from chance.  [default: 1; thorough: 6]",
 )
 @click.option(
     "--set",
@@ -177,6 +194,8 @@ def commands() -> None:
 @identity_options
 @config_option
 @open_option
+@claim_option
+@click.option("--strict", is_flag=True, help="Exit with 1 if a claim is not supported.")
 @click.option("--fresh", is_flag=True, help="Train everything again, whatever is kept.")
 @click.option(
     "--explain",
@@ -198,6 +217,8 @@ def build(
     formats: tuple[str, ...],
     config: Path | None,
     open_it: bool,
+    claims: tuple[str, ...],
+    strict: bool,
     fresh: bool,
     only_explain: bool,
     watch_it: bool,
@@ -216,21 +237,34 @@ def build(
     experiments = registry.installed()
     if watch_it:
         return _watch(experiments, config, flags, assignments, quiet)
-    settings = _settings(experiments, config, flags, assignments, only=only, format=formats)
+    settings = _settings(
+        experiments, config, flags, assignments, only=only, format=formats, claims=claims
+    )
     if only_explain:
         return _explain(settings, experiments, _observer(settings, verbose, quiet), fresh)
     observer = _observer(settings, verbose, quiet)
     built = build_report(settings, experiments, observer, fresh=fresh)
-    return _conclude(built, settings, time.monotonic() - began, quiet=quiet, open_it=open_it)
+    code = _conclude(built, settings, time.monotonic() - began, quiet=quiet, open_it=open_it)
+    if strict:
+        for claim in built.unsupported:
+            click.echo(f"Error: {claim}", err=True)
+    return 1 if strict and built.unsupported else code
 
 
 @commands.command()
 @out_option
 @format_option
 @identity_options
+@claim_option
 @config_option
 @open_option
-def render(formats: tuple[str, ...], config: Path | None, open_it: bool, **flags: Any) -> int:
+def render(
+    formats: tuple[str, ...],
+    claims: tuple[str, ...],
+    config: Path | None,
+    open_it: bool,
+    **flags: Any,
+) -> int:
     """Write HTML and PDF again from results.json, without TensorFlow.
 
     Title, author and the like can be given anew; all else is as it was built.
@@ -240,10 +274,42 @@ def render(formats: tuple[str, ...], config: Path | None, open_it: bool, **flags
 
     began = time.monotonic()
     settings = _settings(
-        registry.installed(), config, flags, format=formats, with_experiments=False
+        registry.installed(), config, flags, format=formats, claims=claims, with_experiments=False
     )
     built = building.render(settings)
     return _conclude(built, settings, time.monotonic() - began, quiet=False, open_it=open_it)
+
+
+@commands.command()
+@out_option
+@data_options
+@config_option
+def verify(config: Path | None, **flags: Any) -> int:
+    """Derive every number again from the kept predictions, and compare.
+
+    Nothing is trained and nothing is written. Compares results.json and report.html with what
+    follows from the predictions; the exit code is 1 where they differ.
+    """
+    from reportgen import registry
+    from reportgen import verify as verifying
+
+    experiments = registry.installed()
+    given = _settings(experiments, config, flags, with_experiments=False)
+
+    def settings_of(report: Report) -> Settings:
+        return _settings_of_command(report.command, experiments, flags)
+
+    observer = _observer(given, False, False)
+    found = verifying.verify(given.out, settings_of, experiments, observer)
+    for difference in found.differences:
+        click.echo(str(difference))
+    names = " and ".join(str(path) for path in found.files)
+    if found.differences:
+        places = "1 place" if len(found.differences) == 1 else f"{len(found.differences)} places"
+        click.echo(f"Error: {names}: differs in {places}.", err=True)
+        return 1
+    click.echo(f"{names}: all tables, findings and verdicts follow from the predictions.")
+    return 0
 
 
 @commands.command()
@@ -429,9 +495,30 @@ def _settings(
     from reportgen.settings import ReportOptions, fields_of, load
 
     cover = fields_of(ReportOptions)
-    given = {f"{'report' if name in cover else 'build'}.{name}": v for name, v in flags.items()}
-    given |= {f"build.{name}": value or None for name, value in lists.items()}
+    given: dict[str, Any] = {
+        f"{'report' if name in cover else 'build'}.{name}": value for name, value in flags.items()
+    }
+    for name, value in lists.items():
+        given[f"{'report' if name in cover else 'build'}.{name}"] = value or None
     return load(experiments, config, given, assignments, with_experiments=with_experiments)
+
+
+def _settings_of_command(command: str, experiments: Registry, flags: dict[str, Any]) -> Settings:
+    """The settings that a report's command gives, without a file; ``flags`` say where things are.
+
+    The data are those of ``flags``, if it names any.
+    """
+    import shlex
+
+    try:
+        words = shlex.split(command)[2:]
+        params = dict(build.make_context("build", words).params)
+    except (ValueError, click.ClickException) as error:
+        raise RequestError(f"The command that the report names can't be read: {error}.") from error
+    assignments, only = params.pop("assignments"), params.pop("only")
+    known = {name: params[name] for name in ("preset", "seed", "seeds", "data", "data_dir")}
+    where = {name: value for name, value in flags.items() if value is not None}
+    return _settings(experiments, Path(os.devnull), known | where, assignments, only=only)
 
 
 def _observer(settings: Settings, verbose: bool, quiet: bool) -> Observer:

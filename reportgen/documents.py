@@ -13,7 +13,7 @@ from reportgen.engine.shelf import Shelf
 from reportgen.errors import ReportgenError
 from reportgen.experiment import Json
 from reportgen.render.files import write_report, write_text
-from reportgen.results import Report, to_json
+from reportgen.results import Report, Verdict, to_json
 from reportgen.settings import FORMATS
 
 
@@ -25,6 +25,8 @@ class Built:
     """Files and folders of the report."""
     notices: tuple[str, ...]
     """What a reader must know, see :attr:`reportgen.results.Report.notices`."""
+    unsupported: tuple[str, ...] = ()
+    """The claims that the numbers do not bear out, each with its verdict."""
     problems: tuple[str, ...] = ()
     stale: tuple[Path, ...] = ()
     """Documents of an earlier build that were not written again."""
@@ -44,8 +46,13 @@ def write(report: Report, folder: Path, formats: tuple[str, ...], shelf: Shelf, 
             problems.append(str(product))
         else:
             written.append(product)
+    unsupported = tuple(
+        f"{claim.statement}: {claim.verdict.value}"
+        for claim in report.all_claims
+        if claim.verdict is not Verdict.SUPPORTED
+    )
     stale = _stale(folder, written)
-    return Built(tuple(written), report.notices, tuple(problems), stale)
+    return Built(tuple(written), report.notices, unsupported, tuple(problems), stale)
 
 
 def remember(built: Built, ingredients: Json, folder: Path, shelf: Shelf) -> None:
@@ -55,6 +62,7 @@ def remember(built: Built, ingredients: Json, folder: Path, shelf: Shelf) -> Non
             "written": [path.relative_to(folder).as_posix() for path in built.written],
             "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in _files(built)},
             "notices": built.notices,
+            "unsupported": built.unsupported,
         }
         shelf.put(ingredients, json.dumps(record))
 
@@ -71,7 +79,8 @@ def unchanged(ingredients: Json, folder: Path, shelf: Shelf) -> Built | None:
     except OSError:
         return None
     written = tuple(folder / name for name in record["written"])
-    return Built(written, tuple(record["notices"]), (), _stale(folder, written))
+    notices, unsupported = tuple(record["notices"]), tuple(record["unsupported"])
+    return Built(written, notices, unsupported, (), _stale(folder, written))
 
 
 def _files(built: Built) -> Iterator[Path]:

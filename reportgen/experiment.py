@@ -223,13 +223,31 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class Evidence(Generic[P]):
-    """What an experiment tells its section from: settings, data, and its trials' results."""
+    """What an experiment tells its section from: settings, data, and its trials' results.
+
+    ``seeds`` are those of the trainings of each model. The first one's are told in detail; the
+    others tell how much chance there is in them.
+    """
 
     settings: P
     preset: str
-    seed: int
+    seeds: tuple[int, ...]
     dataset: Dataset
     trials: Mapping[Trial, TrialResult]
+
+    @property
+    def seed(self) -> int:
+        """The first seed."""
+        return self.seeds[0]
+
+    def of(self, trainer: str, seed: int) -> dict[Trial, TrialResult]:
+        """The results of a trainer's trials with this seed, in the order in which they were named.
+
+        Args:
+            trainer: as in :attr:`Trial.trainer`.
+            seed: one of ``seeds``.
+        """
+        return {t: r for t, r in self.trials.items() if (t.trainer, t.seed) == (trainer, seed)}
 
 
 class Experiment(ABC, Generic[P]):
@@ -252,7 +270,15 @@ class Experiment(ABC, Generic[P]):
 
     @abstractmethod
     def trials(self, settings: P, seed: int, others: Mapping[str, Any]) -> Sequence[Trial]:
-        """The trainings that the section needs. ``others`` has the settings of ``reads``."""
+        """The trainings that the section needs. ``others`` has the settings of ``reads``.
+
+        Asked for once for each of the build's seeds, or for as many as a setting ``seeds`` of the
+        experiment says.
+        """
+
+    def baselines(self, settings: P, seed: int, others: Mapping[str, Any]) -> Sequence[Trial]:
+        """What the trainings are compared with, run and kept like them, but for one seed alone."""
+        return ()
 
     @abstractmethod
     def section(self, evidence: Evidence[P]) -> Section:

@@ -28,7 +28,7 @@ def command(settings: Settings) -> str:
     words = ["reportgen", "build"]
     for name, (field, _) in fields_of(BuildOptions).items():
         value = getattr(settings.build, name)
-        if name in WHERE_AND_HOW or value == default_of(field, "standard"):
+        if name in WHERE_AND_HOW or value == default_of(field, settings.build.preset):
             continue
         for entry in value if isinstance(value, tuple) else (value,):
             words += ["--" + name.replace("_", "-"), str(entry)]

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -37,7 +38,8 @@ class Column:
     """A column: ``name`` is stable and for programs, ``title`` is what a reader sees.
 
     ``format`` is a format specification of Python's own mini-language (``",d"``, ``".4f"``,
-    ``".1%"``); empty for text. ``description`` says what the value is and over what it was taken.
+    ``".1%"``), or ``"p"`` for p-values; empty for text. ``description`` says what the
+    value is and over what it was taken.
     """
 
     name: str
@@ -49,7 +51,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns. ``key`` tables are shown by ``reportgen show``."""
+    """Rows under named columns. ``key`` tables are shown by ``reportgen show``.
+
+    The columns ``x_low`` and ``x_high`` are the ends of the interval around ``x``; ``x_sd`` is
+    the standard deviation that goes with ``x_mean``. A reader sees each pair in one cell.
+    """
 
     id: str
     caption: str
@@ -58,9 +64,15 @@ class Table:
     key: bool = False
     highlight: tuple[int, ...] = ()
     """Indexes of the rows that the reader should find first."""
+    trials: tuple[str, ...] = ()
+    """For each row, the trials with their seeds that its numbers come from; empty if from none."""
 
     def __post_init__(self) -> None:
         """Check that every row has exactly the columns' names and only storable values."""
+        if self.trials and len(self.trials) != len(self.rows):
+            raise ValueError(
+                f"table {self.id}: {len(self.trials)} trials for {len(self.rows)} rows"
+            )
         names = {column.name for column in self.columns}
         for row in self.rows:
             if set(row) != names:
@@ -104,7 +116,8 @@ class Series:
 
     ``style`` is ``line``, ``dashed``, ``dots`` (points only), ``marked`` (line with points) or
     ``step``. Series of one ``group`` share a colour, so that a training curve and its validation
-    curve are seen as a pair.
+    curve are seen as a pair. Between ``low`` and ``high``, if given, a band shows how sure ``y``
+    is; the caption says what it covers.
     """
 
     label: str
@@ -112,6 +125,8 @@ class Series:
     y: tuple[float, ...]
     style: str = "line"
     group: str = ""
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +246,8 @@ class Number:
     value: float
     format: str
     origin: str
+    trial: str = ""
+    """The trials with their seeds that it comes from; empty if from none."""
 
 
 @dataclass(frozen=True)
@@ -284,6 +301,24 @@ class Finding:
     sentence: Prose
 
 
+class Verdict(Enum):
+    """Whether the numbers bear a claim out."""
+
+    SUPPORTED = "supported"
+    NOT_SUPPORTED = "not supported"
+    CANT_TELL = "can't be told"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody asserted beforehand, the numbers and tests that speak to it, the verdict."""
+
+    id: str
+    statement: str
+    evidence: Prose
+    verdict: Verdict
+
+
 Block = Prose | Reference
 """A paragraph, or the place at which a table or figure stands."""
 
@@ -323,6 +358,7 @@ class Section:
     tables: Mapping[str, Table] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    claims: tuple[Claim, ...] = ()
     error: str = ""
 
     def __post_init__(self) -> None:
@@ -342,10 +378,11 @@ class Section:
             raise ValueError(f"section {self.experiment} shows {shown}, but holds {wanted}")
 
     def paragraphs(self) -> Iterator[Prose]:
-        """All prose of the section: its parts' paragraphs in order, then its findings."""
+        """All prose of the section: its parts' paragraphs in order, findings, claims."""
         for part in self.parts:
             yield from (block for block in part.blocks if isinstance(block, Prose))
         yield from (finding.sentence for finding in self.findings)
+        yield from (claim.evidence for claim in self.claims)
 
     def _check(self, value: Value) -> None:
         if isinstance(value, Cell):
@@ -363,6 +400,7 @@ def section_with(
     data: DataSummary | None,
     parts: Sequence[tuple[str, Sequence[Prose | Table | Figure]]],
     findings: Sequence[Finding] = (),
+    claims: Sequence[Claim] = (),
 ) -> Section:
     """A section from parts in which tables and figures stand at their places as themselves."""
     tables: dict[str, Table] = {}
@@ -378,7 +416,15 @@ def section_with(
             blocks.append(item if isinstance(item, Prose) else ref(item))
         built.append(Part(heading, tuple(blocks)))
     return Section(
-        experiment, title, question, data, tuple(built), tables, figures, tuple(findings)
+        experiment,
+        title,
+        question,
+        data,
+        tuple(built),
+        tables,
+        figures,
+        tuple(findings),
+        tuple(claims),
     )
 
 
@@ -405,12 +451,22 @@ class Report:
     appendix: Section
     omitted: tuple[str, ...] = ()
     """Titles of the experiments that were not asked for; not empty in a partial report."""
+    claims: tuple[Claim, ...] = ()
+    """The author's own; their evidence names no cells, as these belong to sections."""
+    seeds: int = 1
+    """Trainings of each model, with seeds from ``seed`` up; an experiment may have had others."""
     schema_version: int = SCHEMA_VERSION
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """The chapters in reading order."""
         return tuple(self.experiments.values())
+
+    @property
+    def all_claims(self) -> tuple[Claim, ...]:
+        """The claims of all chapters in reading order, then the author's own."""
+        of_chapters = (claim for section in self.sections for claim in section.claims)
+        return (*of_chapters, *self.claims)
 
     @property
     def sampled(self) -> tuple[Section, ...]:

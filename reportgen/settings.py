@@ -21,7 +21,7 @@ from reportgen.experiment import setting
 from reportgen.registry import Registry
 
 CONFIG_NAME = "reportgen.toml"
-PRESETS = ("quick", "standard")
+PRESETS = ("quick", "standard", "thorough")
 FORMATS = ("html", "pdf")
 DATA_MODES = ("auto", "real", "sample")
 
@@ -35,6 +35,7 @@ class ReportOptions:
     student_id: str = setting("", "student number")
     course: str = setting("", "course or class")
     date: str = setting("", "date on the cover; today if not given")
+    claims: tuple[str, ...] = setting((), "claims of yours that the report judges")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class BuildOptions:
     only: tuple[str, ...] = setting((), "build only these experiments; all if empty")
     preset: str = setting("standard", "size of the experiments", choices=PRESETS)
     seed: int = setting(0, "seed of every random choice", minimum=0, maximum=2**31 - 1)
+    seeds: int = setting(
+        1, "trainings of each model, with seeds counted up", minimum=1, maximum=1000, thorough=6
+    )
     out: str = setting("build", "folder for everything that is written")
     format: tuple[str, ...] = setting(FORMATS, "what to render", choices=FORMATS)
     data: str = setting("auto", "which data to use", choices=DATA_MODES)
@@ -70,6 +74,11 @@ class Settings:
     def out(self) -> Path:
         """The folder that a build writes into."""
         return Path(self.build.out)
+
+    def seeds_of(self, experiment: str) -> tuple[int, ...]:
+        """The seeds of an experiment's trainings: its own number of them, or the build's."""
+        own = getattr(self.experiments[experiment], "seeds", 0)
+        return tuple(range(self.build.seed, self.build.seed + (own or self.build.seeds)))
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,7 @@ def load(
 
     report = _fill(ReportOptions, "report", given)
     build = _fill(BuildOptions, "build", given)
+    build = _fill(BuildOptions, "build", given, build.preset)
     if not with_experiments:
         return Settings(report, build, (), {}, {})
     broken = {} if build.only else registry.broken(registry)
@@ -227,7 +237,7 @@ def type_name(kind: Any) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     if typing.get_origin(kind) is tuple:
         entry = typing.get_args(kind)[0]
-        plural = {int: "whole numbers", float: "numbers", str: "names"}
+        plural = {int: "whole numbers", float: "numbers", str: "texts"}
         return f"a list of {plural[entry]}"
     return names[kind]
 

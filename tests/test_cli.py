@@ -318,3 +318,58 @@ def test_ctrl_c_ends_with_130_at_once_and_keeps_what_is_finished(tmp_path: Path)
     assert "Interrupted" in rest
     assert "Traceback" not in rest
     assert len(list(Path("build/store").glob("toy-*/SHA256SUMS"))) == 1
+
+
+def test_several_seeds_train_each_model_several_times(run: Run) -> None:
+    ran = run(*BUILD, "--only", "toy", "--seeds", "3")
+    assert ran.code == 0, ran.err
+    assert "Training 6 models." in ran.err
+    assert "mean, size 2, seed 2: done" in ran.err
+    ran = run(*BUILD, "--only", "toy", "--seeds", "4")
+    assert "Training 2 models; 6 kept from earlier builds." in ran.err
+
+
+def test_the_preset_thorough_trains_six_times(run: Run) -> None:
+    assert "Training 12 models." in run(*BUILD, "--only", "toy", "--preset", "thorough").err
+    assert results()["command"] == "reportgen build --only toy --preset thorough"
+
+
+def test_strict_ends_with_1_where_a_claim_is_not_supported(run: Run) -> None:
+    words = (*BUILD, "--only", "toy", "--set", "toy.sizes=2")
+    assert run(*words).code == 0
+    ran = run(*words, "--strict")
+    assert ran.code == 1
+    assert "The error rises with the size.: can't be told" in ran.err
+    assert run(*words, "--strict").code == 1  # nothing was built anew
+
+
+def test_an_authors_claim_is_judged_with_its_evidence(run: Run) -> None:
+    Path("reportgen.toml").write_text(
+        '[report]\nclaims = ["toy.errors[2].error < 1", "other.errors[\'9\'].error > 1"]\n'
+    )
+    assert run(*BUILD, "--only", "toy").code == 0
+    claims = results()["claims"]
+    assert [claim["verdict"] for claim in claims] == ["supported", "can't be told"]
+    html = Path("build/report.html").read_text()
+    assert "toy.errors[2].error &lt; 1" in html
+    assert "Its experiment is not in this report." in html
+    assert 'data-origin="toy.errors[0].error"' in html
+    ran = run("render", "--claim", "toy.errors[3].error == 77")
+    assert ran.code == 0
+    assert [claim["verdict"] for claim in results()["claims"]] == ["not supported"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("toy.errors[2].error = 1", "Did you mean '=='?"),
+        ("tyo.errors[2].error < 1", "Did you mean 'toy'?"),
+        ("toy.errors[2].eror < 1", "Did you mean 'error'?"),
+        ("__import__('os').system('true')", "expected"),
+    ],
+)
+def test_a_wrong_claim_is_told_in_one_sentence(run: Run, claim: str, told: str) -> None:
+    ran = run(*BUILD, "--only", "toy", "--claim", claim)
+    assert ran.code == 2
+    assert told in ran.err
+    assert ran.err.splitlines()[-1].startswith("Error: The claim")

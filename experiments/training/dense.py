@@ -118,8 +118,9 @@ def describe(model: keras.Model) -> list[dict[str, Json]]:
 class Reconstructing:
     """A training in progress; see :class:`experiments.training.fitting.Fitting`.
 
-    Adam (Kingma & Ba 2015) with a warm-up and a cosine schedule down to 0 (Loshchilov & Hutter
-    2017) minimises the binary cross-entropy between reconstruction and clean image. Two
+    Adam (Kingma & Ba 2015) with decoupled weight decay on the kernels (Loshchilov & Hutter 2019),
+    a warm-up and a cosine schedule down to 0 (Loshchilov & Hutter 2017) minimises the binary
+    cross-entropy between reconstruction and clean image. Two
     practices keep units alive at a high learning rate and speed up convergence (LeCun et al.
     1998, "Efficient BackProp", section 4.3): the inputs' mean is subtracted while training, and
     put into the encoder's bias at the end, which leaves the function as it is; and the decoder
@@ -151,7 +152,8 @@ class Reconstructing:
             warmup_target=params["learning_rate"],
             warmup_steps=warm_up,
         )
-        self.optimizer = keras.optimizers.Adam(schedule)
+        self.optimizer = keras.optimizers.AdamW(schedule, params["weight_decay"])
+        self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
         # jit_compile=True compiles with XLA or raises; Keras' own "auto" leaves it off on CPUs.
         self._train = tf.function(self._steps, jit_compile=True)
@@ -257,6 +259,7 @@ def train(
         all): as in the settings.
         noise_sd: standard deviation of the noise on the inputs; 0 for a basic autoencoder.
         warm_up: share of the steps in which the learning rate rises.
+        weight_decay: times the learning rate, the share of its kernels that a step takes away.
 
     The history has ``loss`` and ``val_loss``, the mean binary cross-entropies after each epoch of
     equally many fitted and validation images. The arrays are the weights (see ``DenseModel``), and

@@ -11,6 +11,8 @@ from reportgen.render.contexts import (
     BlockView,
     CellView,
     Chapter,
+    Claims,
+    ClaimView,
     Contents,
     Cover,
     DataView,
@@ -35,6 +37,7 @@ from reportgen.render.text import formatted, longest_word, slug
 from reportgen.results import (
     Block,
     Cell,
+    Claim,
     Column,
     DataSummary,
     Figure,
@@ -46,6 +49,7 @@ from reportgen.results import (
     Scalar,
     Section,
     Table,
+    Verdict,
 )
 
 Figures = Mapping[tuple[str, str], str]
@@ -59,6 +63,10 @@ LONG_TABLE = 14
 LONG_TITLE = 80
 """Titles of more characters are set smaller on the cover."""
 
+CLAIMS = "claims"
+"""The id of the part in which claims are judged."""
+_SIGNS = {Verdict.SUPPORTED: "yes", Verdict.NOT_SUPPORTED: "no", Verdict.CANT_TELL: "open"}
+
 _ORIGINS = {
     "published": "published data",
     "other": "not the published data",
@@ -71,6 +79,7 @@ def document(report: Report, figures: Figures) -> Document:
     labels = _Labels.of(report)
     composers = [_Composer(section, labels, figures) for section in _chapters(report)]
     chapters = tuple(composer.chapter() for composer in composers)
+    claims = _claims(report, composers)
     return Document(
         window_title=_window_title(report),
         author=report.identity.author,
@@ -88,22 +97,51 @@ def document(report: Report, figures: Figures) -> Document:
         ),
         contents=Contents(
             report.identity.title,
-            tuple(
-                Entry(
-                    c.id,
-                    c.number,
-                    c.title,
-                    tuple(Entry(p.id, p.number, p.title, ()) for p in c.parts),
-                )
-                for c in chapters
+            (
+                *([Entry(claims.id, "", "Claims and verdicts", ())] if claims else ()),
+                *(
+                    Entry(
+                        c.id,
+                        c.number,
+                        c.title,
+                        tuple(Entry(p.id, p.number, p.title, ()) for p in c.parts),
+                    )
+                    for c in chapters
+                ),
             ),
         ),
+        claims=claims,
         chapters=chapters,
     )
 
 
 def _chapters(report: Report) -> tuple[Section, ...]:
     return (*report.sections, report.appendix)
+
+
+def _claims(report: Report, composers: Sequence[_Composer]) -> Claims | None:
+    """All claims of the chapters, then the author's own; None if there are none."""
+    views = [view for composer in composers for view in composer.claims()]
+    for claim in report.claims:
+        runs: list[Run] = []
+        for piece in claim.evidence.pieces():
+            if isinstance(piece, str):
+                runs.append(Text(piece))
+            elif isinstance(piece, Number):  # cells belong to sections, and this claim to none
+                runs.append(_number_view(piece))
+        views.append(_claim_view(claim, None, _fragments(runs)))
+    return Claims(CLAIMS, tuple(views)) if views else None
+
+
+def _claim_view(claim: Claim, chapter: Link | None, evidence: Inline) -> ClaimView:
+    statement = _fragments([Text(claim.statement)])
+    return ClaimView(chapter, statement, evidence, claim.verdict.value, _SIGNS[claim.verdict])
+
+
+def _number_view(number: Number) -> NumberView:
+    """A number that stands in no table, with its origin."""
+    explanation = f"{number.origin} ({number.trial})" if number.trial else number.origin
+    return NumberView(number.value, number.format, number.origin, explanation, number.trial)
 
 
 # ----------------------------------------------------------------------------------- metadata
@@ -140,9 +178,14 @@ def _details(report: Report) -> tuple[tuple[str, str], ...]:
         ("Student ID", identity.student_id),
         ("Date", identity.date),
         ("Preset", report.preset),
-        ("Seed", str(report.seed)),
+        ("Seed", str(report.seed)) if report.seeds == 1 else ("Seeds", _span(report)),
     )
     return tuple((label, value) for label, value in known if value)
+
+
+def _span(report: Report) -> str:
+    """The seeds of a report that has several."""
+    return f"{report.seed} to {report.seed + report.seeds - 1}"
 
 
 # ------------------------------------------------------------------------------------ notices
@@ -292,6 +335,12 @@ class _Composer:
         sentences = tuple(self._inline(finding.sentence) for finding in self.section.findings)
         return FindingsView(Link(self.section.title, self.id), self.number, sentences)
 
+    def claims(self) -> Iterator[ClaimView]:
+        """The claims that the section judges."""
+        chapter = Link(self.section.question, self.id)
+        for claim in self.section.claims:
+            yield _claim_view(claim, chapter, self._inline(claim.evidence))
+
     def _block(self, block: Block) -> BlockView:
         if isinstance(block, Prose):
             return Paragraph(self._inline(block))
@@ -310,7 +359,7 @@ class _Composer:
         if isinstance(piece, Reference):
             return self.labels.link(self.section.experiment, piece)
         if isinstance(piece, Number):
-            return NumberView(piece.value, piece.format, piece.origin, piece.origin)
+            return _number_view(piece)
         table = self.section.tables[piece.table]
         return self._number(table, piece.row, table.column(piece.column))
 
@@ -322,8 +371,11 @@ class _Composer:
         explanation = f"{label}, row {row + 1} ({first.title} {name}), column {column.title}"
         if column.description:
             explanation += f": {column.description}"
+        trial = table.trials[row] if table.trials else ""
+        if trial:
+            explanation += f" ({trial})"
         origin = f"{self.section.experiment}.{table.id}[{row}].{column.name}"
-        return NumberView(table.rows[row][column.name], column.format, origin, explanation)
+        return NumberView(table.rows[row][column.name], column.format, origin, explanation, trial)
 
     # figures
 
@@ -344,12 +396,12 @@ class _Composer:
 
     def _table(self, table: Table) -> TableView:
         link = self.labels.link(self.section.experiment, Reference("table", table.id))
-        shown, intervals = _shown_columns(table)
+        shown, partners = _shown_columns(table)
         heads = tuple(_head(table, column) for column in shown)
         rows = tuple(
             Row(
                 tuple(
-                    self._cell(table, row, column, head, intervals)
+                    self._cell(table, row, column, head, partners.get(column.name, ()))
                     for column, head in zip(shown, heads, strict=True)
                 ),
                 row in table.highlight,
@@ -362,7 +414,7 @@ class _Composer:
             _fragments([Text(table.caption)]),
             heads,
             rows,
-            tuple(_notes(table, shown, intervals)),
+            tuple(_notes(table, shown, partners)),
             _size(heads, rows),
             len(rows) > LONG_TABLE or _letters(rows) > 1500,
         )
@@ -373,17 +425,22 @@ class _Composer:
         row: int,
         column: Column,
         head: Head,
-        intervals: Mapping[str, tuple[Column, Column]],
+        partners: tuple[Column, ...],
     ) -> CellView:
         value = table.rows[row][column.name]
         if not _is_number(value):
             text = formatted(value, column.format)
-            return CellView(text, None, None, head.numeric, longest_word(text) > LONG_WORD)
-        interval = None
-        if column.name in intervals:
-            low, high = (self._number(table, row, end) for end in intervals[column.name])
-            interval = (low, high) if None not in (low.value, high.value) else None
-        return CellView("", self._number(table, row, column), interval, head.numeric, False)
+            breakable = longest_word(text) > LONG_WORD
+            return CellView(text, None, None, None, head.numeric, breakable)
+        interval = spread = None
+        found = [self._number(table, row, partner) for partner in partners]
+        if found and all(view.value is not None for view in found):
+            if len(found) == 2:
+                interval = (found[0], found[1])
+            else:
+                spread = found[0]
+        number = self._number(table, row, column)
+        return CellView("", number, interval, spread, head.numeric, False)
 
 
 def _data(data: DataSummary) -> DataView:
@@ -433,19 +490,21 @@ def _is_number(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _shown_columns(table: Table) -> tuple[list[Column], dict[str, tuple[Column, Column]]]:
-    """The columns to show, and by column name the two that hold the interval around its value.
+def _shown_columns(table: Table) -> tuple[list[Column], dict[str, tuple[Column, ...]]]:
+    """The columns to show, and by name of the column those that are shown in its cells.
 
-    The ends of an interval stand under their value, not in columns of their own.
+    These are the two ends of an interval, or the standard deviation that goes with a mean.
     """
     names = {column.name: column for column in table.columns}
-    intervals = {
-        name: (names[f"{name}_low"], names[f"{name}_high"])
-        for name in names
-        if f"{name}_low" in names and f"{name}_high" in names
-    }
-    ends = {end.name for pair in intervals.values() for end in pair}
-    return [column for column in table.columns if column.name not in ends], intervals
+    partners: dict[str, tuple[Column, ...]] = {}
+    for name in names:
+        mean = name.removesuffix("_mean")
+        if f"{name}_low" in names and f"{name}_high" in names:
+            partners[name] = (names[f"{name}_low"], names[f"{name}_high"])
+        elif mean != name and f"{mean}_sd" in names:
+            partners[name] = (names[f"{mean}_sd"],)
+    within = {partner.name for found in partners.values() for partner in found}
+    return [column for column in table.columns if column.name not in within], partners
 
 
 def _head(table: Table, column: Column) -> Head:
@@ -462,14 +521,15 @@ def _obvious(column: Column) -> bool:
 
 
 def _notes(
-    table: Table, shown: Sequence[Column], intervals: Mapping[str, tuple[Column, Column]]
+    table: Table, shown: Sequence[Column], partners: Mapping[str, tuple[Column, ...]]
 ) -> Iterator[tuple[str, str]]:
-    for column in shown:
-        if not _obvious(column):
-            yield column.title, column.description
-    for description in dict.fromkeys(low.description for low, _ in intervals.values()):
-        if description:
-            yield "[low, high]", description
+    told = ((column.title, column.description) for column in shown if not _obvious(column))
+    yield from dict.fromkeys(told)
+    for sign, count in (("[low, high]", 2), ("±", 1)):
+        first = (found[0] for found in partners.values() if len(found) == count)
+        for description in dict.fromkeys(column.description for column in first):
+            if description:
+                yield sign, description
 
 
 def _size(heads: Sequence[Head], rows: Sequence[Row]) -> str:
@@ -491,6 +551,8 @@ def _characters(cell: CellView) -> int:
     if cell.interval:
         ends = (formatted(end.value, end.format) for end in cell.interval)
         shown = max(shown, sum(map(len, ends)) + 3)
+    if cell.spread:
+        shown += len(formatted(cell.spread.value, cell.spread.format)) + 3
     return shown
 
 

@@ -46,6 +46,8 @@ class NumberView:
     """Where it comes from, for programs: ``experiment.table[1].column``."""
     explanation: str
     """Where it comes from, for readers."""
+    trial: str = ""
+    """The trials with their seeds that it comes from; empty if from none."""
 
 
 Run = Text | Link | NumberView
@@ -104,13 +106,15 @@ class Head:
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell of a table: text, or a number with an interval around it if there is one."""
+    """A cell of a table: text, or a number with what is known of how sure it is."""
 
     text: str
     """The text of a cell that holds no number."""
     number: NumberView | None
     interval: tuple[NumberView, NumberView] | None
-    """The interval's lower and upper end."""
+    """The lower and upper end of the interval around it."""
+    spread: NumberView | None
+    """The standard deviation, if the number is a mean."""
     numeric: bool
     breakable: bool
 
@@ -225,6 +229,30 @@ class FindingsView:
 
 
 @dataclass(frozen=True)
+class ClaimView:
+    """A claim with its evidence and the verdict."""
+
+    chapter: Link | None
+    """The chapter that judges it; None if it is the author's own."""
+    statement: Inline
+    evidence: Inline
+    verdict: str
+    """``supported``, ``not supported`` or ``can't be told``."""
+    sign: str
+    """``yes``, ``no`` or ``open``; picks colour and mark."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All claims and their verdicts. Template: ``claims.html.j2``."""
+
+    id: str
+    """Its id in the document."""
+    claims: tuple[ClaimView, ...]
+    """The claims, chapter by chapter, the author's own last."""
+
+
+@dataclass(frozen=True)
 class Cover:
     """The first page: what it is, by whom, and what came out. Template: ``cover.html.j2``."""
 
@@ -282,5 +310,7 @@ class Document:
     """The first page."""
     contents: Contents
     """The table of contents."""
+    claims: Claims | None
+    """What was claimed beforehand, judged; None if nothing was."""
     chapters: tuple[Chapter, ...]
     """Chapters and appendix, in reading order."""

@@ -210,6 +210,8 @@ def _panel(axes: Axes, panel: LinePanel, colours: Mapping[str, str]) -> None:
     for series in panel.series:
         colour = colours[series.group or series.label]
         axes.plot(series.x, series.y, label=clean(series.label), **_looks(series, colour))
+        if series.low:
+            axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.18, lw=0)
     axes.set_title(clean(panel.title))
     _scale(axes, panel)
     _rules(axes, panel.vertical)

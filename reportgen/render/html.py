@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reportgen.render.compose import document as compose
 from reportgen.render.contexts import (
     Chapter,
+    Claims,
     Contents,
     Cover,
     Document,
@@ -25,7 +26,7 @@ from reportgen.render.contexts import (
 from reportgen.render.text import clean, formatted
 from reportgen.results import Report
 
-View = Document | Cover | Contents | Chapter | Notice | Paragraph | TableView | FigureView
+View = Document | Cover | Contents | Claims | Chapter | Notice | Paragraph | TableView | FigureView
 """What has a template of its own."""
 
 FACES = (

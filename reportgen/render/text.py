@@ -9,6 +9,8 @@ from reportgen.results import Scalar
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
+LEAST_P = 0.001
+"""P-values below it are not told exactly: their tests do not hold so far out."""
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
@@ -34,8 +36,9 @@ def slug(*names: str) -> str:
 def formatted(value: Scalar, specification: str) -> str:
     """A value as a reader sees it: ``specification`` is of Python's format mini-language.
 
-    None becomes a dash, a truth value yes or no, and a hyphen before digits a minus sign. Raises
-    RenderError if the specification does not fit the value.
+    None becomes a dash, a truth value yes or no, and a hyphen before digits a minus sign. ``p`` is
+    for p-values, of which small ones are only said to be small. Raises RenderError if the
+    specification does not fit the value.
     """
     if value is None:
         return MISSING
@@ -43,6 +46,8 @@ def formatted(value: Scalar, specification: str) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
+    if specification == "p":
+        return f"{value:.3f}" if value >= LEAST_P else f"< {LEAST_P}"
     if isinstance(value, float) and specification.endswith("d") and value.is_integer():
         value = int(value)
     try:

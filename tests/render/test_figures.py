@@ -81,6 +81,15 @@ def test_a_doubling_axis_has_its_ticks_at_the_data() -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["16", "32", "64", "128"]
 
 
+def test_a_band_lies_around_its_curve_in_its_colour() -> None:
+    series = Series("recall", (0.0, 1.0), (0.5, 0.6), low=(0.4, 0.5), high=(0.6, 0.7))
+    [axes] = drawn(lines(LinePanel((series,)))).axes
+    [band] = axes.collections
+    assert band.get_facecolor()[0][:3] == pytest.approx(to_rgb(axes.get_lines()[0].get_color()))
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == (0.4, 0.7)
+
+
 def test_the_legend_stands_clear_of_the_data(example) -> None:
     canvas = drawn(example.autoencoder().figures["loss_curves"])
     (legend,) = canvas.legends

@@ -13,10 +13,13 @@ from jinja2.exceptions import UndefinedError
 from reportgen.errors import RenderError
 from reportgen.render import contexts, html
 from reportgen.results import (
+    Claim,
     Column,
     Identity,
+    Number,
     Report,
     Table,
+    Verdict,
     prose,
     section_with,
 )
@@ -25,6 +28,7 @@ VIEWS = (
     contexts.Document,
     contexts.Cover,
     contexts.Contents,
+    contexts.Claims,
     contexts.Chapter,
     contexts.Notice,
     contexts.Paragraph,
@@ -285,6 +289,78 @@ bits</span></th>
 <p class="notes"><span class="note"><b>Loss</b> Mean over &lt;all&gt; examples.</span> </p>
 </figure>
 """
+
+
+UNSURE = Table(
+    "unsure",
+    "Errors.",
+    (
+        Column("name", "Name"),
+        Column("error", "Error", format=".2f"),
+        Column("error_low", "", "95 % interval over images", format=".2f"),
+        Column("error_high", "", "95 % interval over images", format=".2f"),
+        Column("error_mean", "Over seeds", format=".2f"),
+        Column("error_sd", "", "mean and deviation over seeds", format=".2f"),
+        Column("p", "p", format="p"),
+    ),
+    (
+        dict(
+            zip(
+                ("name", "error", "error_low", "error_high", "error_mean", "error_sd", "p"),
+                ("one", 0.5, 0.25, 0.75, 0.625, 0.125, 0.0),
+                strict=True,
+            )
+        ),
+        {"name": "two", "error": 0.5, "p": 0.25}
+        | dict.fromkeys(("error_low", "error_high", "error_mean", "error_sd")),
+    ),
+    trials=("LSTM, seed 0", ""),
+)
+
+
+def test_a_number_stands_with_its_interval_and_a_mean_with_its_deviation(page) -> None:
+    seen = page(html.document(small(UNSURE), {}))
+    one, two = seen.all("tr")[1:]
+    assert one.text.split() == ["one", "0.50[0.25,", "0.75]", "0.62", "±", "0.12", "<", "0.001"]
+    assert two.text.split() == ["two", "0.50", "–", "0.250"]
+    assert [head.text for head in seen.all("th")[:4]] == ["Name", "Error", "Over seeds", "p"]
+    notes = seen.one("p", "notes").text
+    assert "[low, high] 95 % interval over images" in notes
+    assert "± mean and deviation over seeds" in notes
+
+
+def test_a_number_tells_the_training_and_seed_that_it_comes_from(page) -> None:
+    text = prose(
+        "{cell} and {number}.",
+        cell=UNSURE.cell("error", name="one"),
+        number=Number(1.5, ".1f", "a sum", "LSTM, seed 1"),
+    )
+    seen = page(html.document(small(text, UNSURE), {}))
+    told = [number.attributes for number in seen.all("span", "number")]
+    assert [a["data-trial"] for a in told[:2]] == ["LSTM, seed 0", "LSTM, seed 1"]
+    assert all("LSTM, seed" in a["title"] for a in told[:2])
+    [without] = [a for a in told if a["data-origin"] == "tiny.unsure[1].error"]
+    assert "data-trial" not in without
+
+
+def test_claims_stand_before_the_chapters_with_evidence_and_verdict(page) -> None:
+    evidence = prose("It is {error}.", error=UNSURE.cell("error", name="one"))
+    claim = Claim("small", "The error is < 1.", evidence, Verdict.SUPPORTED)
+    report = small(UNSURE)
+    tiny = dataclasses.replace(report.experiments["tiny"], claims=(claim,))
+    own = Claim("own", "`tiny` wins.", prose("{x}", x=Number(2, "d", "x")), Verdict.CANT_TELL)
+    report = dataclasses.replace(report, experiments={"tiny": tiny}, claims=(own,))
+    text = html.document(report, {})
+    seen = page(text)
+    assert text.index('id="claims"') < text.index('id="chapter-tiny"')
+    assert [cell.text for cell in seen.all("td", "verdict")] == ["supported", "can't be told"]
+    assert "The error is < 1." in seen.by_id("claims").text
+    assert 'data-origin="tiny.unsure[0].error"' in text
+    assert '<a href="#claims">' in text
+
+
+def test_a_report_without_claims_has_no_part_for_them() -> None:
+    assert 'id="claims"' not in html.document(small(UNSURE), {})
 
 
 def test_a_format_that_does_not_fit_its_value_is_an_error_that_names_both() -> None:

@@ -23,6 +23,7 @@ from reportgen.experiment import (
     setting,
 )
 from reportgen.results import (
+    Claim,
     Column,
     DataSummary,
     Figure,
@@ -32,6 +33,7 @@ from reportgen.results import (
     Section,
     Series,
     Table,
+    Verdict,
     prose,
     ref,
     section_with,
@@ -103,12 +105,14 @@ class ToyExperiment(Experiment[ToySettings]):
         return [self.trial(settings, size, seed) for size in settings.sizes]
 
     def section(self, evidence: Evidence[ToySettings]) -> Section:
+        told = evidence.of("toy_training:train", evidence.seed)
         rows = [
             {"size": trial.params["size"], "error": result.scalars["error"]}
-            for trial, result in evidence.trials.items()
+            for trial, result in told.items()
         ]
         columns = (Column("size", "Size", format="d"), Column("error", "Error", format=".4f"))
-        table = Table("errors", "Errors by size.", columns, tuple(rows), key=True)
+        names = tuple(f"{trial.label}, seed {trial.seed}" for trial in told)
+        table = Table("errors", "Errors by size.", columns, tuple(rows), key=True, trials=names)
         series = tuple(
             Series(t.label, tuple(range(1, len(r.history["loss"]) + 1)), tuple(r.history["loss"]))
             for t, r in evidence.trials.items()
@@ -121,6 +125,12 @@ class ToyExperiment(Experiment[ToySettings]):
         )
         first = table.cell("error", size=rows[0]["size"])
         text = prose("The error is {error}, see {table}.", error=first, table=ref(table))
+        errors = [row["error"] for row in rows]
+        verdict = Verdict.SUPPORTED if errors == sorted(errors) else Verdict.NOT_SUPPORTED
+        if len(errors) == 1:
+            verdict = Verdict.CANT_TELL
+        evidence_of_it = prose("At the first size it is {error}.", error=first)
+        claim = Claim("rises", "The error rises with the size.", evidence_of_it, verdict)
         return section_with(
             self.name,
             self.title,
@@ -128,6 +138,7 @@ class ToyExperiment(Experiment[ToySettings]):
             evidence.dataset.summary,
             [("Results", [text, table, figure])],
             [Finding("error", prose("The error is {error}.", error=first))],
+            [claim],
         )
 
 

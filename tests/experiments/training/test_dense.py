@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from experiments.denoising import errors_by_level
+from experiments.denoising.errors import errors_by_level
 from experiments.dense_model import DenseModel, cross_entropy, scaled
 from experiments.training import dense
 from experiments.training.fitting import generator
@@ -22,6 +22,7 @@ PARAMS: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 8,
     "learning_rate": 0.01,
+    "weight_decay": 0.05,
     "warm_up": 0.1,
     "validation_images": 40,
     "training_images": 0,
@@ -140,7 +141,7 @@ def test_an_interrupted_training_ends_bit_for_bit_like_an_uninterrupted_one(
 def test_a_denoising_autoencoder_is_tested_on_the_noise_that_the_chapter_shows(
     denoising: TrialResult, dataset: Dataset
 ) -> None:
-    models = {"denoising": DenseModel.of(denoising.arrays)}
+    models = {"denoising": DenseModel.of(denoising.arrays).reconstruct}
     errors = errors_by_level(models, dataset.array("x_test"), [0.5])
     np.testing.assert_allclose(errors[0.5]["denoising"], denoising.arrays["test_mse"], rtol=1e-5)
 

@@ -6,142 +6,28 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_up_reviews import (
+    TEST_REVIEWS,
+    baselines,
+    over_seeds,
+    paragraph,
+    predictions,
+    result,
+    section,
+    text,
+    value,
+)
 from sklearn import metrics
 
-from experiments.classification import Confusion, Curves, thinned
-from experiments.lstm import LstmExperiment, LstmSettings
-from experiments.sentiment import excerpt
-from reportgen.experiment import Array, Dataset, Evidence, TrialResult
-from reportgen.results import DataSummary, Lines, Section
+from experiments.lstm.errors import excerpt
+from experiments.lstm.experiment import UNTRAINED, LstmExperiment, LstmSettings
+from reportgen.experiment import Dataset
+from reportgen.results import Lines
 
-ROOT = Path(__file__).parents[2]
-SUMMARY = DataSummary("imdb", "Film reviews", "other", "made up", "0")
-TEST_REVIEWS = 400
-
-
-def predictions(seed: int = 5) -> tuple[Array, Array]:
-    """Probabilities in steps of a hundredth, so that there are ties, and labels.
-
-    None is a threshold itself, so that rounding does not decide.
-    """
-    chance = np.random.default_rng(seed)
-    labels = (np.arange(TEST_REVIEWS) % 2).astype(np.uint8)
-    spread = chance.normal(labels * 2.5 - 1.25, 1.4)
-    return (np.floor(100 / (1 + np.exp(-spread))) / 100 + 0.005).astype(np.float32), labels
-
-
-def facts(reviews: int) -> dict[str, Any]:
-    return {
-        "reviews": reviews,
-        "positive": reviews // 2,
-        "mean_words": 230.5,
-        "mean_words_kept": 215.25,
-        "share_cut": 0.08,
-        "share_unknown": 0.05,
-    }
-
-
-def result(**changes: Any) -> TrialResult:
-    """A training of three epochs of which the second was kept, with predictions."""
-    history = {
-        "loss": [0.6, 0.3, 0.2],
-        "accuracy": [0.7, 0.85, 0.92],
-        "val_loss": [0.4, 0.33, 0.38],
-        "val_accuracy": [0.8, 0.87, 0.86],
-    }
-    layers = [
-        {"type": "Embedding", "name": "e", "output": [500, 128], "parameters": 1_280_000},
-        {"type": "LSTM", "name": "l", "output": [64], "parameters": 49_408},
-        {"type": "Dense", "name": "d", "output": [1], "parameters": 65},
-    ]
-    scalars = {
-        "chosen_epoch": 2,
-        "layers": layers,
-        "fitted": facts(1500),
-        "validation": facts(300),
-        "test": facts(TEST_REVIEWS),
-        "left_out": 4,
-    }
-    probability = changes.pop("probability", predictions()[0])
-    return TrialResult(history | changes, scalars, {"test_probability": probability})
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    """Test labels, and review texts ``test review 0`` and so on, one of them long."""
-    texts = [f"Test review {i}.".encode() for i in range(TEST_REVIEWS)]
-    arrays = {
-        "test_labels": predictions()[1],
-        "test_in_train": (np.arange(TEST_REVIEWS) < 6).astype(np.uint8),
-        "test_text": np.frombuffer(b"".join(texts), np.uint8),
-        "test_text_offsets": np.append(0, np.cumsum([len(text) for text in texts])),
-    }
-    for name, array in arrays.items():
-        np.save(tmp_path / f"{name}.npy", array)
-    return Dataset(SUMMARY, tmp_path, {"text": True})
-
-
-def section(dataset: Dataset, settings: LstmSettings | None = None, **changes: Any) -> Section:
-    settings = settings or LstmSettings(epochs=3)
-    [trial] = LstmExperiment().trials(settings, 0, {})
-    evidence = Evidence(settings, "standard", 0, dataset, {trial: result(**changes)})
-    return LstmExperiment().section(evidence)
-
-
-def text(section: Section) -> str:
-    """All prose, with the values' places left as they are."""
-    return " ".join(paragraph.text for paragraph in section.paragraphs())
-
-
-# ---------------------------------------------------------------------------------------- numbers
-
-
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
-def test_measures_at_a_threshold_are_those_of_scikit_learn(threshold: float) -> None:
-    probability, labels = predictions()
-    called = probability >= threshold
-    at = Confusion.at(threshold, probability, labels)
-    expected = metrics.confusion_matrix(labels, called)
-    assert [[at.true_negative, at.false_positive], [at.false_negative, at.true_positive]] == (
-        expected.tolist()
-    )
-    assert at.precision == pytest.approx(metrics.precision_score(labels, called))
-    assert at.recall == pytest.approx(metrics.recall_score(labels, called))
-    assert at.f1 == pytest.approx(metrics.f1_score(labels, called))
-    assert at.accuracy == pytest.approx(metrics.accuracy_score(labels, called))
-
-
-def test_areas_are_those_of_scikit_learn_with_ties() -> None:
-    probability, labels = predictions()
-    curves = Curves.of(probability, labels)
-    assert len(curves.thresholds) < len(probability)
-    assert curves.area_under_roc == pytest.approx(metrics.roc_auc_score(labels, probability))
-    expected = metrics.average_precision_score(labels, probability)
-    assert curves.average_precision == pytest.approx(expected)
-
-
-def test_without_positive_calls_there_is_no_precision() -> None:
-    probability, labels = predictions()
-    assert Confusion.at(1.5, probability, labels).precision is None
-
-
-def test_a_thinned_curve_looks_like_the_whole() -> None:
-    chance = np.random.default_rng(1)
-    labels = np.arange(20_000) % 2
-    curves = Curves.of(chance.normal(labels * 2.0), labels)
-    x, y = thinned(curves.recall, curves.precision, 300)
-    assert len(x) <= 300
-    assert (x[0], x[-1]) == (curves.recall[0], 1)
-    whole = np.stack([curves.recall, curves.precision], 1)[::7]
-    distances = np.linalg.norm(whole[:, None] - np.stack([x, y], 1), axis=2).min(axis=1)
-    assert distances.max() < 0.01
-
-
-# ---------------------------------------------------------------------------------------- chapter
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_tables_that_others_rely_on_have_their_ids_columns_and_values(
@@ -171,6 +57,9 @@ def test_the_chapter_has_all_its_parts_and_figures(dataset: Dataset) -> None:
         "Method",
         "Hyperparameters",
         "Results",
+        "Thresholds",
+        "Calibration",
+        "Errors",
         "Discussion",
     ]
     assert set(chapter.figures) == {
@@ -180,6 +69,7 @@ def test_the_chapter_has_all_its_parts_and_figures(dataset: Dataset) -> None:
         "roc",
         "probabilities",
         "measures",
+        "reliability",
     }
     curve = chapter.figures["precision_recall"].drawing
     assert isinstance(curve, Lines)
@@ -225,13 +115,14 @@ def test_a_long_review_is_quoted_from_both_ends() -> None:
 def test_the_reader_learns_of_reviews_in_both_parts_and_of_the_single_training(
     dataset: Dataset,
 ) -> None:
-    paragraph = next(
-        p for p in section(dataset).paragraphs() if p.text.startswith("The {count} test reviews")
-    )
-    assert "used once" in paragraph.text
-    known: Any = paragraph.values["known"]
-    assert known.value == 6
-    assert "Another seed" in text(section(dataset))
+    chapter = section(dataset)
+    told = paragraph(chapter, "The {count} test reviews")
+    assert "used once" in told.text
+    assert value(chapter, told, "known") == 6
+    probability, labels = predictions()
+    others = ((probability >= 0.5) == (labels == 1))[6:]
+    assert value(chapter, told, "accuracy") == pytest.approx(others.mean())
+    assert "Another seed" in text(chapter)
 
 
 def test_no_overlap_is_claimed_where_there_is_none(dataset: Dataset) -> None:
@@ -283,12 +174,13 @@ def test_an_early_stop_is_told(dataset: Dataset) -> None:
     assert "stopped early" not in text(section(dataset, LstmSettings(epochs=3)))
 
 
-def test_thresholds_retrain_nothing_and_everything_else_does() -> None:
-    plain, changed = LstmSettings(), LstmSettings(thresholds=(0.2, 0.9))
+def test_thresholds_costs_and_seeds_retrain_nothing_and_everything_else_does() -> None:
+    plain = LstmSettings()
+    changed = LstmSettings(thresholds=(0.2, 0.9), false_positive_cost=7, seeds=3)
     experiment = LstmExperiment()
     assert experiment.trials(plain, 0, {}) == experiment.trials(changed, 0, {})
     for field in dataclasses.fields(LstmSettings):
-        if field.name != "thresholds":
+        if field.name not in UNTRAINED:
             other = dataclasses.replace(plain, **{field.name: getattr(plain, field.name) + 1})
             assert experiment.trials(other, 0, {}) != experiment.trials(plain, 0, {}), field.name
 
@@ -304,3 +196,84 @@ def test_the_chapter_is_imported_without_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+def test_importing_the_chapter_loads_no_scikit_learn() -> None:
+    code = "import sys, experiments.lstm; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
+# ------------------------------------------------------------------------------------------- seeds
+
+
+def test_one_seed_has_no_tables_over_seeds(dataset: Dataset) -> None:
+    assert not {"trainings", "seeds", "seed_steps"} & set(section(dataset).tables)
+
+
+def test_over_seeds_mean_and_deviation_stand_beside_the_first_seeds_intervals(
+    dataset: Dataset,
+) -> None:
+    seeds = (5, 15, 25)
+    chapter = over_seeds(dataset, [result(probability=predictions(seed)[0]) for seed in seeds])
+    labels = predictions()[1]
+    accuracy = [float(((predictions(seed)[0] >= 0.5) == labels).mean()) for seed in seeds]
+    assert [row["accuracy"] for row in chapter.tables["trainings"].rows] == pytest.approx(accuracy)
+    row = chapter.tables["seeds"].rows[1]
+    assert row["accuracy_mean"] == pytest.approx(np.mean(accuracy))
+    assert row["accuracy_sd"] == pytest.approx(np.std(accuracy, ddof=1))
+    assert chapter.tables["thresholds"].rows[1]["accuracy"] == pytest.approx(accuracy[0])
+    assert chapter.tables["trainings"].trials == ("LSTM, seed 0", "LSTM, seed 1", "LSTM, seed 2")
+    assert "so there is none" in text(chapter)
+    assert "Another seed" not in text(chapter)
+
+
+def test_six_seeds_are_tested_by_flipping_signs(dataset: Dataset) -> None:
+    results = [result(probability=predictions(seed)[0]) for seed in range(20, 26)]
+    rows = over_seeds(dataset, results).tables["seed_steps"].rows
+    # In all six precision rises: 2 / 2^6, and twice that for two steps.
+    assert [row["precision_p"] for row in rows] == pytest.approx([0.0625, 0.0625])
+    assert "recall_p" not in rows[0]
+
+
+def test_a_seed_without_a_precision_leaves_its_spread_open(dataset: Dataset) -> None:
+    mute = np.full(TEST_REVIEWS, 0.6, np.float32)
+    chapter = over_seeds(dataset, [result(), result(probability=mute)])
+    row = chapter.tables["seeds"].rows[2]
+    assert row["precision_mean"] is None
+    assert row["accuracy_mean"] is not None
+
+
+# ------------------------------------------------------------------------------------------ honesty
+
+
+def test_every_table_of_results_names_the_training_it_comes_from(dataset: Dataset) -> None:
+    chapter = section(dataset)
+    assert set(chapter.tables["thresholds"].trials) == {"LSTM, seed 0"}
+    assert chapter.tables["baselines"].trials[-1] == "LSTM, seed 0; linear classifiers, seed 0"
+    told_of_data = {"lengths", "hyperparameters"}
+    for name, table in chapter.tables.items():
+        assert (len(table.trials) == len(table.rows)) == (name not in told_of_data), name
+
+
+def test_the_reader_learns_how_long_reviews_are_and_how_labels_are_shared(
+    dataset: Dataset,
+) -> None:
+    chapter = section(dataset, LstmSettings(epochs=3, sequence_length=50))
+    train, test = chapter.tables["lengths"].rows
+    assert (train["shortest"], train["median"], train["longest"]) == (30, 30, 30)
+    assert (test["shortest"], test["median"], test["longest"]) == (5, 29, 54)
+    assert test["share_longer"] == pytest.approx(4 / 50)
+    assert value(chapter, paragraph(chapter, "Positive are"), "test") == 0.5
+
+
+def test_a_handful_of_reviews_is_told_without_a_crash(dataset: Dataset) -> None:
+    few = {"test_labels": 4, "test_in_train": 4, "test_offsets": 5}
+    for name, count in few.items():
+        array = np.load(dataset.folder / f"{name}.npy")[:count]
+        np.save(dataset.folder / f"{name}.npy", array)
+    np.save(dataset.folder / "test_in_train.npy", np.zeros(4, np.uint8))
+    linear = baselines(tfidf_probability=predictions()[0][:4], nbsvm_score=predictions()[0][:4])
+    for probability in (predictions()[0][:4], np.full(4, 0.5), np.full(4, 0.01), np.ones(4)):
+        chapter = section(dataset, linear=linear, probability=probability.astype(np.float32))
+        assert len(chapter.claims) == 2
