@@ -49,10 +49,12 @@ class DenoisingSettings(DenseSettings):
 
     Noise, latent dimension and levels are those of the assignment. The basic autoencoder, to
     which it is compared, is trained by the settings of the experiment ``autoencoder``. Under noise
-    that is new in every epoch, more epochs than there still lower the validation loss.
+    that is new in every epoch, more epochs than there still lower the validation loss. Batches of
+    128 were chosen by it among 64, 128, 256, 512 and 1024, with learning rates from 0.01 to 0.04.
     """
 
     epochs: int = setting(40, "passes over the training images", minimum=1, maximum=1000, quick=3)
+    batch_size: int = setting(128, "images in one step of training", minimum=1, maximum=10_000)
 
     noise_sd: float = setting(
         0.5, "standard deviation of the noise on the images", above=0, maximum=10
