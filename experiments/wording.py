@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-from reportgen.results import Column, LinePanel, Prose, Scalar, Series, Table, Value, prose
+from reportgen.results import Column, LinePanel, Scalar, Series, Table, Value
 
 Course = Literal["falls", "rises", "varies"]
 
@@ -64,13 +64,3 @@ def listing(name: str, values: Sequence[Value]) -> tuple[str, dict[str, Value]]:
 def joined(words: Sequence[str]) -> str:
     """Words as English lists them: ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def single_seed(seed: Value) -> Prose:
-    """What a report on one seed can't say."""
-    return prose(
-        "Every model was trained once, with seed {seed}. Another seed would give other initial "
-        "weights and another order of examples, and so somewhat other figures; how much they "
-        "would differ is not covered here.",
-        seed=seed,
-    )

@@ -53,7 +53,7 @@ class DenoisingSettings(DenseSettings):
     128 were chosen by it among 64, 128, 256, 512 and 1024, with learning rates from 0.01 to 0.04.
     """
 
-    epochs: int = setting(40, "passes over the training images", minimum=1, maximum=1000, quick=3)
+    epochs: int = setting(50, "passes over the training images", minimum=1, maximum=1000, quick=3)
     batch_size: int = setting(128, "images in one step of training", minimum=1, maximum=10_000)
 
     noise_sd: float = setting(
