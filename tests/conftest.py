@@ -19,6 +19,12 @@ from reportgen import cli, registry
 TOY = Path(__file__).parent / "toy"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _hear_ctrl_c() -> None:
+    """Hear Ctrl-C, which a shell lets those ignore that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep matplotlib's list of fonts for the whole session, out of each test's own home."""
