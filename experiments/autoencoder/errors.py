@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from experiments.autoencoder.trainings import MEASURES, SIGNIFICANT, Trainings
 from experiments.dense_experiment import image_grid

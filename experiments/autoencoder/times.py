@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from experiments.autoencoder.trainings import SIGNIFICANT, Trainings
 from experiments.uncertainty import interval_cells

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import pinvh
-from scipy.ndimage import median_filter
-from scipy.special import ndtr
+import scipy
 
 from experiments.data.mnist import SIDE
 from experiments.dense_model import (
@@ -71,9 +69,9 @@ def noisy_levels(noise_sd: float) -> tuple[Array, Array]:
     """
     level = np.arange(256) / 255
     low, high = -level / noise_sd, (1 - level) / noise_sd
-    within = ndtr(high) - ndtr(low)
+    within = scipy.special.ndtr(high) - scipy.special.ndtr(low)
     at_low, at_high = (np.exp(-(z**2) / 2) * noise_sd / np.sqrt(2 * np.pi) for z in (low, high))
-    above = ndtr(-high)
+    above = scipy.special.ndtr(-high)
     mean = level * within + at_low - at_high + above
     square = (level**2 + noise_sd**2) * within + level * at_low - (level + 1) * at_high + above
     return mean, square - mean**2
@@ -179,7 +177,7 @@ def linear_denoisers(
         rank: the rank of the first denoiser.
     """
     # Almost without noise some directions vary no more than rounding does: they must not count.
-    regression = pinvh(noisy.covariance, rtol=NEGLIGIBLE) @ across
+    regression = scipy.linalg.pinvh(noisy.covariance, rtol=NEGLIGIBLE) @ across
     components, _ = principal_components(across.T @ regression, rank)
     encoder = regression @ components.T
     return (
@@ -195,7 +193,7 @@ def projection(mean: Array, components: Array) -> LinearModel:
 
 def median(images: Array) -> Array:
     """Each pixel's median over its neighbourhood, mirrored at the border: float32 (n, pixels)."""
-    filtered: Array = median_filter(_squares(images), (1, MEDIAN_SIZE, MEDIAN_SIZE))
+    filtered: Array = scipy.ndimage.median_filter(_squares(images), (1, MEDIAN_SIZE, MEDIAN_SIZE))
     return filtered.reshape(images.shape)
 
 

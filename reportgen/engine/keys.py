@@ -177,6 +177,7 @@ def _distribution(name: str) -> str | None:
     return next(iter(packages_distributions().get(name, ())), None)
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

@@ -224,6 +224,8 @@ def arithmetic(given: argparse.Namespace) -> Figure:
     speed = multiplication_speed()
     rows: list[dict[str, Any]] = []
     for training in trained(given.built):
+        if not training.epochs:  # a baseline, which has no steps to count
+            continue
         least = operations(training) / speed
         rows.append(
             {

@@ -54,13 +54,17 @@ class Run:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment without what would limit threads, choose a backend, or set up a build."""
-    threads = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS"}
+    """The environment without what would limit threads, choose a backend, or set up a build.
+
+    Nor has it what keeps Python from compiling modules once and for all, as it does for a user.
+    """
+    unwanted = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS"}
+    unwanted |= {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     prefixes = ("REPORTGEN_", "TF_", "KERAS_BACKEND")
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in threads and not name.startswith(prefixes)
+        if name not in unwanted and not name.startswith(prefixes)
     }
 
 
@@ -166,7 +170,7 @@ class Goal:
 
 GOALS = {
     "build": Goal("full standard build, wall time against plain Keras", "", 0.20),
-    "three_seeds": Goal("builds with 3 seeds, wall time against one plain Keras run", "", 0.60),
+    "three_seeds": Goal("full build with 3 seeds, wall time against one plain Keras run", "", 0.60),
     "memory": Goal("peak memory of the full build, all processes", "GiB", 3.0),
     "overhead": Goal("share of everything but training in the full build", "", 0.08),
     "unchanged": Goal("unchanged build again", "s", 0.5),
@@ -243,7 +247,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training as a build's store tells of it; ``finished`` in seconds since 1970."""
+    """A finished training as a build's store tells of it; ``finished`` in seconds since 1970.
+
+    A baseline is among them: it has no epochs, but is fitted to the same data.
+    """
 
     label: str
     params: Mapping[str, Any]
@@ -265,7 +272,7 @@ def trained(out: Path, since: float = 0.0) -> list[Trained]:
             Trained(
                 record["label"],
                 record["ingredients"]["params"],
-                max(len(values) for values in record["history"].values()),
+                max(map(len, record["history"].values()), default=0),
                 record["scalars"],
                 record["cost"]["wall_seconds"],
                 record["cost"]["cpu_seconds"],

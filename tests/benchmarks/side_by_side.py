@@ -12,9 +12,8 @@ themselves and no limit on threads but their own; the libraries are read from di
 loading libraries and writing the report, takes as long as ever. A short run's ratio is therefore
 not the full one's, and is kept under another name.
 
-``--seeds N`` goes on with a build for each of the seeds 1 to N - 1 into the same folder. What is
-reported for N seeds is the sum of the N builds, each of which also writes its report, against one
-run of plain Keras.
+``--seeds N`` goes on with ``reportgen build --fresh --seeds N``, from nothing as well, into another
+folder: every model trained N times in one report, against one run of plain Keras.
 """
 
 from __future__ import annotations
@@ -147,14 +146,14 @@ def run_plain(given: argparse.Namespace, out: Path) -> tuple[Run, dict[str, Any]
     return run, metrics
 
 
-def run_reportgen(given: argparse.Namespace, out: Path, cache: Path, seed: int) -> Run:
-    """Build the report with a seed; what it took."""
-    command = [REPORTGEN, "build", "--fresh", "--seed", str(seed)]
+def run_reportgen(given: argparse.Namespace, out: Path, seeds: int = 1) -> Run:
+    """Build the report from nothing, every model with so many seeds; what it took."""
+    command = [REPORTGEN, "build", "--fresh", "--seeds", str(seeds)]
     command += ["--data", "real", "--data-dir", str(given.data_dir)]
-    command += ["--out", str(out), "--cache-dir", str(cache)]
+    command += ["--out", str(out), "--cache-dir", str(out.with_name(f"{out.name}-cache"))]
     for name, value in scaled_settings(given.scale).items():
         command += ["--set", f"{name}={value}"]
-    return measured(command, out.with_name(f"{out.name}-{seed}.log"))
+    return measured(command, out.with_name(f"{out.name}.log"))
 
 
 def overhead(run: Run, out: Path) -> Figure:
@@ -175,22 +174,25 @@ def compare(given: argparse.Namespace, place: Path) -> dict[str, Figure]:
     """Run both programs and print them side by side; the figures."""
     warm_up()
     plain, plain_record = run_plain(given, place / "plain")
-    report, cache = place / "report", place / "cache"
-    builds = [run_reportgen(given, report, cache, seed=0)]
-    shares = overhead(builds[0], report)
+    report = place / "report"
+    builds = {"reportgen": run_reportgen(given, report)}
     results = json.loads((report / "results.json").read_text("utf-8"))
     metrics = compared(plain_record["test"], metrics_of(results))
-    builds += [run_reportgen(given, report, cache, seed) for seed in range(1, given.seeds)]
-    print_comparison(plain, builds, metrics)
-
-    figures = {"build": ratio(given.scale, plain, plain_record, builds[0], metrics)}
-    figures["overhead"] = shares
-    if builds[0].peak_bytes is not None:
-        how = {"how": f"sum of PSS over all processes, every {SAMPLING_SECONDS} s"}
-        figures["memory"] = Figure(builds[0].peak_bytes / GIB, how | builds[0].record())
     if given.seeds > 1:
+        title = f"reportgen, {given.seeds} seeds"
+        builds[title] = run_reportgen(given, place / "report-seeds", given.seeds)
+    print_comparison({"plain Keras": plain, **builds}, metrics)
+
+    own, *more = builds.values()
+    figures = {"build": ratio(given.scale, plain, plain_record, own, metrics)}
+    figures["overhead"] = overhead(own, report)
+    if own.peak_bytes is not None:
+        how = {"how": f"sum of PSS over all processes, every {SAMPLING_SECONDS} s"}
+        figures["memory"] = Figure(own.peak_bytes / GIB, how | own.record())
+    for run in more:
         name = "three_seeds" if given.seeds == 3 else f"{given.seeds}_seeds"
-        figures[name] = ratio_of_sum(plain, builds)
+        raw = {"plain": plain.record(), "reportgen": run.record()}
+        figures[name] = Figure(run.wall_seconds / plain.wall_seconds, raw)
     if given.scale == 1:
         return figures
     return {f"{name} at scale {given.scale:g}": figure for name, figure in figures.items()}
@@ -213,25 +215,14 @@ def ratio(
     return Figure(own.wall_seconds / plain.wall_seconds, raw)
 
 
-def ratio_of_sum(plain: Run, builds: Sequence[Run]) -> Figure:
-    """The wall time of all builds against one run of plain Keras."""
-    how = {"how": "builds with one seed each, one after the other, into the same folder"}
-    raw = how | {"plain": plain.record(), "reportgen": [build.record() for build in builds]}
-    return Figure(sum(build.wall_seconds for build in builds) / plain.wall_seconds, raw)
-
-
-def print_comparison(plain: Run, builds: Sequence[Run], metrics: Sequence[Compared]) -> None:
-    """The times and the test metrics, side by side."""
-    named = {"plain Keras": plain} | {f"reportgen, seed {i}": run for i, run in enumerate(builds)}
+def print_comparison(runs: Mapping[str, Run], metrics: Sequence[Compared]) -> None:
+    """The times of all runs against the first one's, and the test metrics, side by side."""
+    first = next(iter(runs.values()))
     rows = []
-    for name, run in named.items():
-        peak = "" if run.peak_bytes is None else f"{run.peak_bytes / GIB:.2f}"
-        rows.append([name, *_times(run.wall_seconds, run.cpu_seconds, plain), peak])
-    if len(builds) > 1:
-        wall, cpu = (
-            sum(getattr(b, f"{clock}_seconds") for b in builds) for clock in ("wall", "cpu")
-        )
-        rows.append([f"reportgen, {len(builds)} seeds", *_times(wall, cpu, plain), ""])
+    for name, run in runs.items():
+        row = [name, f"{run.wall_seconds:.1f}", f"{run.wall_seconds / first.wall_seconds:.3f}"]
+        row += [f"{run.cpu_seconds:.1f}", f"{run.cpu_seconds / first.cpu_seconds:.3f}"]
+        rows.append([*row, "" if run.peak_bytes is None else f"{run.peak_bytes / GIB:.2f}"])
     headings = ["", "wall (s)", "ratio", "processor (s)", "ratio", "peak memory (GiB)"]
     print(table(headings, rows), "\n")
     shown = [[m.name, f"{m.plain:.5f}", f"{m.own:.5f}", m.verdict] for m in metrics]
@@ -241,11 +232,6 @@ def print_comparison(plain: Run, builds: Sequence[Run], metrics: Sequence[Compar
     print(f"{held} of {len(judged)} judged metrics are equal or better.\n")
 
 
-def _times(wall: float, cpu: float, plain: Run) -> list[str]:
-    ratios = wall / plain.wall_seconds, cpu / plain.cpu_seconds
-    return [f"{wall:.1f}", f"{ratios[0]:.3f}", f"{cpu:.1f}", f"{ratios[1]:.3f}"]
-
-
 def main() -> int:
     """Compare, keep the figures; 1 if the ratio is above the given one."""
     parser = argparse.ArgumentParser(
@@ -253,7 +239,7 @@ def main() -> int:
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="folder with the real data")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the training to do")
-    parser.add_argument("--seeds", type=int, default=1, help="builds with the seeds from 0 on")
+    parser.add_argument("--seeds", type=int, default=1, help="also build with so many seeds")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
     parser.add_argument("--out", type=Path, help="empty folder for what both write, to keep it")
     parser.add_argument("--fail-above", type=float, help="exit with 1 if the ratio is above this")

@@ -154,6 +154,16 @@ def test_a_training_of_an_earlier_build_is_not_counted(measuring, tmp_path: Path
     assert measuring.trained(tmp_path, since=1001) == []
 
 
+def test_a_baseline_has_no_epochs(measuring, tmp_path: Path) -> None:
+    folder = tmp_path / "store" / "toy-1"
+    folder.mkdir(parents=True)
+    cost = {"wall_seconds": 3.0, "cpu_seconds": 2.0, "threads": 1}
+    record = {"label": "mean", "ingredients": {"params": {}}, "history": {}, "scalars": {}}
+    (folder / "trial.json").write_text(measuring.json.dumps(record | {"cost": cost}), "utf-8")
+    [found] = measuring.trained(tmp_path)
+    assert (found.label, found.epochs, found.cpu_seconds) == ("mean", 0, 2.0)
+
+
 def test_operations_count_six_a_weight_but_four_in_an_autoencoders_first_layer(
     measuring, daily
 ) -> None:

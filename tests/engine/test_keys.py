@@ -103,7 +103,7 @@ def test_the_libraries_that_the_trainer_imports_count_by_version(
     }
     before = key(trial())
     installed = {"numpy": "99.0", "scikit-learn": version("scikit-learn")}
-    monkeypatch.setattr(keys, "version", installed.__getitem__)
+    monkeypatch.setattr(keys, "_version", installed.__getitem__)
     assert key(trial()) != before
 
 
