@@ -55,7 +55,8 @@ def build(
         wanted = {e.name: trials_of(e, settings) for e in experiments}
         datasets = prepare_in_background(experiments, settings, observer)
         log, shelf = log_of(store), Shelf(store.folder / "derived")
-        chapters = Chapters(experiments, settings, wanted, datasets, shelf, log)
+        ahead = partial(documents.prepare, formats=settings.build.format, shelf=shelf)
+        chapters = Chapters(experiments, settings, wanted, datasets, shelf, log, ahead)
 
         def explained(planned: Sequence[Planned]) -> None:
             reasons = why(planned, wanted, store, settings, registry, fresh=fresh)

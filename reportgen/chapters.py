@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,12 @@ class Chapters:
         datasets: Mapping[str, Future[Dataset]],
         shelf: Shelf,
         log: Path,
+        prepare: Callable[[Sequence[Section]], None] = lambda sections: None,
     ) -> None:
+        """``prepare`` is given the first chapters of the report while others are trained."""
         self._experiments, self._settings, self._wanted = experiments, settings, wanted
         self._datasets, self._shelf, self._log = datasets, shelf, log
+        self._prepare, self._preparing = prepare, True
         self._told: dict[str, Future[Section]] = {}
         self._one_at_a_time = threading.Lock()
 
@@ -50,14 +55,15 @@ class Chapters:
                 done = Outcome(dict(outcome.entries), dict(outcome.failures))
                 told = in_background(partial(self._tell, experiment, done))
                 self._told[experiment.name] = told
+                told.add_done_callback(self._look_ahead)
 
     def sections(self, outcome: Outcome) -> dict[str, Section]:
         """All chapters by experiment, in reading order; every trial is done."""
+        self._preparing = False
         self.begin(outcome)
-        return {
-            experiment.name: self._told[experiment.name].result()
-            for experiment in self._experiments
-        }
+        told = {e.name: self._told[e.name].result() for e in self._experiments}
+        with self._one_at_a_time:  # what is being prepared is of use when it is ready
+            return told
 
     def ingredients(self, outcome: Outcome) -> Json:
         """All that decides what the chapters say."""
@@ -87,6 +93,16 @@ class Chapters:
                     [f"its results can't be told: {type(error).__name__}: {error}"],
                 )
         return section
+
+    def _look_ahead(self, _: Future[Section]) -> None:
+        """Prepare the chapters that are told and before which none is missing."""
+        with self._one_at_a_time:
+            futures = (self._told.get(e.name) for e in self._experiments)
+            told = takewhile(lambda future: future is not None and future.done(), futures)
+            sections = [future.result() for future in told if future is not None]
+            if self._preparing and sections:
+                with suppress(Exception):  # what is wrong is told when the report is written
+                    self._prepare(sections)
 
     def _section(self, experiment: Experiment[Any], dataset: Dataset, outcome: Outcome) -> Section:
         results = {t: outcome.entries[t].result for t in self._wanted[experiment.name]}

@@ -69,7 +69,7 @@ def _fonts() -> Check:
     from reportgen.render import html
 
     try:
-        html.style()
+        html.style("report.css")
     except OSError as error:
         return Check("Fonts", False, f"{error}; reinstall reportgen")
     return Check("Fonts", True, "the report's own, embedded in it")

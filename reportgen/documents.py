@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reportgen.chapters import drawing
 from reportgen.engine.shelf import Shelf
 from reportgen.errors import ReportgenError
 from reportgen.experiment import Json
-from reportgen.render.files import write_report, write_text
-from reportgen.results import Report, Verdict, to_json
+from reportgen.press import Press
+from reportgen.render.files import write_file, write_report
+from reportgen.results import Report, Section, Verdict, to_json
 from reportgen.settings import FORMATS
 
 
@@ -35,17 +37,19 @@ class Built:
 def write(report: Report, folder: Path, formats: tuple[str, ...], shelf: Shelf, log: Path) -> Built:
     """Write ``results.json`` and, as ``formats`` asks, the documents into ``folder``."""
     results = folder / "results.json"
-    write_text(results, to_json(report))
+    write_file(results, to_json(report))
     written, problems = [results], []
     for section in report.failed:
         problems.append(
             f"The experiment '{section.experiment}' failed: {section.error}. Details are in {log}."
         )
-    for product in write_report(report, folder, formats, lambda figure: drawing(figure, shelf)):
-        if isinstance(product, ReportgenError):
-            problems.append(str(product))
-        else:
-            written.append(product)
+    with Press(shelf) as press:
+        draw = partial(drawing, shelf=shelf)
+        for product in write_report(report, folder, formats, draw, press.typeset):
+            if isinstance(product, ReportgenError):
+                problems.append(str(product))
+            else:
+                written.append(product)
     unsupported = tuple(
         f"{claim.statement}: {claim.verdict.value}"
         for claim in report.all_claims
@@ -53,6 +57,19 @@ def write(report: Report, folder: Path, formats: tuple[str, ...], shelf: Shelf, 
     )
     stale = _stale(folder, written)
     return Built(tuple(written), report.notices, unsupported, tuple(problems), stale)
+
+
+def prepare(sections: Sequence[Section], formats: tuple[str, ...], shelf: Shelf) -> None:
+    """Set the first chapters of a report ahead, so that writing it finds them on the shelf."""
+    if "pdf" not in formats:
+        return
+    from reportgen.render import compose, paper
+    from reportgen.render.contexts import Piece
+
+    drawn = {(s.experiment, f.id): drawing(f, shelf) for s in sections for f in s.figures.values()}
+    with Press(shelf) as press:
+        chapters = compose.chapters(sections, drawn)
+        press.typeset([paper.manuscript(Piece((chapter,))) for chapter in chapters])
 
 
 def remember(built: Built, ingredients: Json, folder: Path, shelf: Shelf) -> None:
@@ -64,7 +81,7 @@ def remember(built: Built, ingredients: Json, folder: Path, shelf: Shelf) -> Non
             "notices": built.notices,
             "unsupported": built.unsupported,
         }
-        shelf.put(ingredients, json.dumps(record))
+        shelf.put(ingredients, json.dumps(record).encode())
 
 
 def unchanged(ingredients: Json, folder: Path, shelf: Shelf) -> Built | None:

@@ -106,7 +106,7 @@ def test_changed_code_libraries_and_files_are_the_reason(
     assert f"    {entries[0]}/arrays.npz is damaged: its checksum differs\n" in ran.out
     assert "1 kept" in ran.out
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "version", lambda name: "99.0")
+        patch.setattr(keys, "_version", lambda name: "99.0")
         assert " → 99.0\n" in run(*EXPLAIN).out
     code = toy_copy / "toy_training.py"
     code.write_text(code.read_text() + "\nTRIES = 2\n")

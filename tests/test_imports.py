@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"tensorflow", "keras", "matplotlib", "seaborn", "weasyprint", "sklearn", "pandas"}
+HEAVY |= {"pikepdf", "lxml"}
 SURFACE = {"click", "jinja2", "matplotlib", "seaborn", "weasyprint", "rich"}
 
 
@@ -84,6 +85,7 @@ def test_the_engine_room_imports_experiment_and_errors_only(path: Path) -> None:
     [
         ("jinja2", "reportgen/render/html.py"),
         ("weasyprint", "reportgen/render/pdf.py"),
+        ("pikepdf", "reportgen/render/binding.py"),
         ("click", "reportgen/cli.py"),
         ("distributed", "reportgen/engine/cluster.py"),
     ],

@@ -7,8 +7,9 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,19 @@ class TrialExecutor(Protocol):
 def available_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that are started within inherit that Ctrl-C is blocked.
+
+    They would hear it, too, and end with a traceback on the screen; their parent ends them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class LocalExecutor(ProcessPoolExecutor):
@@ -62,13 +76,8 @@ class LocalExecutor(ProcessPoolExecutor):
 
     def train(self, task: worker.Task) -> Future[worker.Returned]:
         """Run a trial in one of the processes."""
-        # The processes start here. They inherit that Ctrl-C is blocked: one that is not a worker
-        # yet would hear it, too, and end with a traceback on the screen.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with deaf_children():
             return self.submit(worker.run, task)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def kill(self) -> None:
         """End the workers at once; even an idle one would take a second to leave TensorFlow."""

@@ -1,4 +1,4 @@
-"""Keeps texts that can be made again, such as chapters and drawings, by what they are made of."""
+"""Keeps what can be made again, such as chapters and drawings, by what it is made of."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from reportgen.experiment import Json
 
 MOST = 500
-"""Texts that are kept; those used longest ago go first. A full report has about twenty."""
+"""Entries that are kept; those used longest ago go first. A full report has about thirty."""
 
 
 class Shelf:
-    """Texts in one folder, each under the SHA-256 of its ingredients and with a checksum.
+    """Entries in one folder, each under the SHA-256 of its ingredients and with a checksum.
 
     What is damaged or can't be written is made again: nothing is lost but time.
     """
@@ -27,30 +27,31 @@ class Shelf:
     def text(self, ingredients: Json, make: Callable[[], str]) -> str:
         """The text that was made of these ingredients before, or else ``make()``, which is kept."""
         known = self.get(ingredients)
-        if known is None:
-            known = make()
-            self.put(ingredients, known)
-        return known
+        if known is not None:
+            return known.decode()
+        made = make()
+        self.put(ingredients, made.encode())
+        return made
 
-    def get(self, ingredients: Json) -> str | None:
-        """The text made of these ingredients; None if there is none, or it is damaged."""
+    def get(self, ingredients: Json) -> bytes | None:
+        """What was made of these ingredients; None if there is nothing, or it is damaged."""
         path = self._path(ingredients)
         try:
-            checksum, _, text = path.read_text("utf-8").partition("\n")
-            if checksum != _sha256(text):
+            checksum, _, content = path.read_bytes().partition(b"\n")
+            if checksum != _sha256(content):
                 return None
             os.utime(path)
-        except (OSError, UnicodeDecodeError):
+        except OSError:
             return None
-        return text
+        return content
 
-    def put(self, ingredients: Json, text: str) -> None:
-        """Keep a text."""
+    def put(self, ingredients: Json, content: bytes) -> None:
+        """Keep what was made."""
         path = self._path(ingredients)
         temporary = path.with_name(f".{path.name}.new")
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(f"{_sha256(text)}\n{text}", encoding="utf-8")
+            temporary.write_bytes(_sha256(content) + b"\n" + content)
             os.replace(temporary, path)
 
     def prune(self) -> None:
@@ -61,8 +62,8 @@ class Shelf:
 
     def _path(self, ingredients: Json) -> Path:
         canonical = json.dumps(ingredients, sort_keys=True, allow_nan=False)
-        return self.folder / _sha256(canonical)[:32]
+        return self.folder / _sha256(canonical.encode())[:32].decode()
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

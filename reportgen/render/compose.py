@@ -76,8 +76,7 @@ _ORIGINS = {
 
 def document(report: Report, figures: Figures) -> Document:
     """Everything the templates show of a report. ``figures`` has an SVG for each figure."""
-    labels = _Labels.of(report)
-    composers = [_Composer(section, labels, figures) for section in _chapters(report)]
+    composers = _composers((*report.sections, report.appendix), figures, report.appendix)
     chapters = tuple(composer.chapter() for composer in composers)
     claims = _claims(report, composers)
     return Document(
@@ -115,8 +114,16 @@ def document(report: Report, figures: Figures) -> Document:
     )
 
 
-def _chapters(report: Report) -> tuple[Section, ...]:
-    return (*report.sections, report.appendix)
+def chapters(sections: Sequence[Section], figures: Figures) -> list[Chapter]:
+    """The first chapters of a report as they stand in it, whatever comes after them."""
+    return [composer.chapter() for composer in _composers(sections, figures)]
+
+
+def _composers(
+    sections: Sequence[Section], figures: Figures, appendix: Section | None = None
+) -> list[_Composer]:
+    labels = _Labels.of(sections, appendix)
+    return [_Composer(section, labels, figures) for section in sections]
 
 
 def _claims(report: Report, composers: Sequence[_Composer]) -> Claims | None:
@@ -264,11 +271,11 @@ class _Labels:
     figures: dict[tuple[str, str], Link] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, report: Report) -> _Labels:
+    def of(cls, sections: Sequence[Section], appendix: Section | None) -> _Labels:
         """Numbers in reading order: chapters for themselves, tables and figures throughout."""
         labels = cls()
-        for place, section in enumerate(_chapters(report)):
-            number = "A" if section is report.appendix else str(place + 1)
+        for place, section in enumerate(sections):
+            number = "A" if section is appendix else str(place + 1)
             labels.numbers[section.experiment] = number
             for part in section.parts:
                 for block in part.blocks:
@@ -430,7 +437,9 @@ class _Composer:
         value = table.rows[row][column.name]
         if not _is_number(value):
             text = formatted(value, column.format)
-            breakable = longest_word(text) > LONG_WORD
+            longest = longest_word(text)
+            # Prose gets a wide column, in which no word needs to be broken to make it narrow.
+            breakable = longest > LONG_WORD and len(text) < 5 * longest
             return CellView(text, None, None, None, head.numeric, breakable)
         interval = spread = None
         found = [self._number(table, row, partner) for partner in partners]

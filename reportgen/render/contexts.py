@@ -278,6 +278,8 @@ class Entry:
     number: str
     title: str
     entries: tuple[Entry, ...]
+    page: str = ""
+    """The page on which it begins; empty where there are no pages."""
 
 
 @dataclass(frozen=True)
@@ -314,3 +316,31 @@ class Document:
     """What was claimed beforehand, judged; None if nothing was."""
     chapters: tuple[Chapter, ...]
     """Chapters and appendix, in reading order."""
+
+
+# ---------------------------------------------------------------------------------- on paper
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some pages that are set by themselves, without heads. Template: ``piece.html.j2``."""
+
+    views: tuple[Cover | Contents | Claims | Chapter, ...]
+    """What stands on them."""
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """All pages without what stands on them: heads and page numbers, and the file's metadata.
+
+    Template: ``sheets.html.j2``. The first six fields are those of :class:`Document`.
+    """
+
+    window_title: str
+    author: str
+    description: str
+    keywords: str
+    running_title: str
+    running_notice: str
+    chapters: tuple[str, ...]
+    """For each page what its head says on the right; mostly the chapter's title."""

@@ -7,27 +7,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reportgen.errors import ReportgenError
+from reportgen.render.manuscript import Typeset
 from reportgen.results import Figure, Report, Section
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file by way of a temporary name, so that a reader never sees half of it."""
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file by way of a temporary name, so that a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     os.replace(temporary, path)
 
 
 def write_report(
-    report: Report, folder: Path, formats: Sequence[str], draw: Callable[[Figure], str]
+    report: Report,
+    folder: Path,
+    formats: Sequence[str],
+    draw: Callable[[Figure], str],
+    typeset: Typeset,
 ) -> Iterator[Path | ReportgenError]:
     """Write the report's files into ``folder``; yields each when it is written.
 
-    ``draw`` gives a figure's SVG. Writes ``figures/*.svg`` and ``tables/*.csv``, then
-    ``report.html`` and ``report.pdf`` as ``formats`` asks. A format that can't be made yields its
-    error instead, and the others go on.
+    ``draw`` gives a figure's SVG, ``typeset`` sets the PDF's pieces. Writes ``figures/*.svg`` and
+    ``tables/*.csv``, then ``report.html`` and ``report.pdf`` as ``formats`` asks. A format that
+    can't be made yields its error instead, and the others go on.
     """
-    from reportgen.render import html, tables
+    from reportgen.render import compose, html, tables
 
     drawn = {
         (section.experiment, figure.id): draw(figure)
@@ -41,15 +46,15 @@ def write_report(
         for table in section.tables.values()
     }
     yield _write_folder(folder / "tables", _named(written, "csv"))
-    document = html.document(report, drawn)
+    document = compose.document(report, drawn)
     if "html" in formats:
-        write_text(folder / "report.html", document)
+        write_file(folder / "report.html", html.rendered(document))
         yield folder / "report.html"
     if "pdf" in formats:
-        from reportgen.render import pdf
+        from reportgen.render import paper
 
         try:
-            pdf.write(document, folder / "report.pdf")
+            write_file(folder / "report.pdf", paper.pdf(document, typeset))
             yield folder / "report.pdf"
         except ReportgenError as error:
             yield error
@@ -66,7 +71,7 @@ def _named(texts: Mapping[tuple[str, str], str], suffix: str) -> dict[str, str]:
 def _write_folder(folder: Path, files: Mapping[str, str]) -> Path:
     """Write the files, and remove those of an earlier report that this one no longer has."""
     for name, text in files.items():
-        write_text(folder / name, text)
+        write_file(folder / name, text)
     suffixes = {Path(name).suffix for name in files}
     for path in folder.glob("*") if folder.exists() else ():
         if path.suffix in suffixes and path.name not in files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,12 +21,15 @@ from reportgen.render.contexts import (
     FigureView,
     Notice,
     Paragraph,
+    Piece,
+    Sheets,
     TableView,
 )
 from reportgen.render.text import clean, formatted
 from reportgen.results import Report
 
-View = Document | Cover | Contents | Claims | Chapter | Notice | Paragraph | TableView | FigureView
+Part = Cover | Contents | Claims | Chapter | Notice | Paragraph | TableView | FigureView
+View = Document | Piece | Sheets | Part
 """What has a template of its own."""
 
 FACES = (
@@ -55,15 +58,18 @@ def template_of(view: type[View]) -> str:
     return f"{view.__name__.lower()}.html.j2"
 
 
-def rendered(view: View) -> Markup:
-    """A view, shown by its template, which is given the view's fields and nothing else."""
-    template = environment().get_template(template_of(type(view)))
+def rendered(view: View, *, on_paper: bool = False) -> Markup:
+    """A view, shown by its template, which is given the view's fields and nothing else.
+
+    ``on_paper`` leaves out what can be pointed at only on a screen.
+    """
+    template = environment(on_paper).get_template(template_of(type(view)))
     content = {field.name: getattr(view, field.name) for field in fields(view)}
     return Markup(template.render(content).strip())
 
 
 @cache
-def environment() -> Environment:
+def environment(on_paper: bool = False) -> Environment:
     """The templates' environment: everything is escaped, an unknown name is an error."""
     made = Environment(
         loader=PackageLoader("reportgen", "templates"),
@@ -74,19 +80,20 @@ def environment() -> Environment:
         finalize=_cleaned,
     )
     made.filters["number"] = formatted
-    made.filters["rendered"] = rendered
+    made.filters["rendered"] = partial(rendered, on_paper=on_paper)
     made.filters["short"] = _short
     made.filters["unbroken"] = _unbroken
     made.globals["style"] = style
+    made.globals["on_paper"] = on_paper
     return made
 
 
 @cache
-def style() -> Markup:
-    """The style sheet with its fonts."""
+def style(name: str) -> Markup:
+    """A style sheet, ``report.css`` or ``sheets.css``, with the fonts."""
     folder = files("reportgen") / "templates"
     faces = "\n".join(_face(*face) for face in FACES)
-    return Markup(faces + "\n" + (folder / "report.css").read_text("utf-8").strip())
+    return Markup(faces + "\n" + (folder / name).read_text("utf-8").strip())
 
 
 def _face(family: str, weight: int, slant: str, name: str) -> str:

@@ -166,7 +166,7 @@ def test_another_version_of_a_library_is_told(
     store: Store, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = {"numpy": "2.0.0"}
-    monkeypatch.setattr(keys, "version", lambda name: versions[name])
+    monkeypatch.setattr(keys, "_version", lambda name: versions[name])
     keep(store, dataset, trial())
     versions["numpy"] = "2.1.0"
     assert reasons(store, dataset, trial()) == ["numpy 2.0.0 → 2.1.0"]

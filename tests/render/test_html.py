@@ -34,6 +34,8 @@ VIEWS = (
     contexts.Paragraph,
     contexts.TableView,
     contexts.FigureView,
+    contexts.Piece,
+    contexts.Sheets,
 )
 
 

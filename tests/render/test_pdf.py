@@ -7,16 +7,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 from weasyprint.formatting_structure import boxes
 
 from reportgen.errors import RenderError
-from reportgen.render import pdf
+from reportgen.render import compose, contexts, figures, files, paper, pdf
+from reportgen.render.manuscript import Manuscript
 
 MILLIMETRE = 96 / 25.4
 
@@ -33,14 +36,13 @@ def logged() -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def made(rendered, logged, tmp_path_factory):
+def made(rendered, logged):
     """A PDF of an example report, as bytes, by its name."""
 
     @cache
     def make(name: str) -> bytes:
-        path = tmp_path_factory.mktemp("pdf") / "report.pdf"
-        pdf.write(rendered(name).html, path)
-        return path.read_bytes()
+        done = rendered(name)
+        return paper.pdf(compose.document(done.report, done.figures), typeset)
 
     return make
 
@@ -51,10 +53,20 @@ def laid_out(rendered):
     import weasyprint
 
     def lay_out(name: str):
-        document = weasyprint.HTML(string=rendered(name).html).render()
-        return [page._page_box for page in document.pages]
+        done = rendered(name)
+        view = compose.document(done.report, done.figures)
+        front = contexts.Piece((view.cover, view.contents))
+        found = []
+        for html, css in map(paper.manuscript, [front, *paper.body_of(view)]):
+            text = html.replace("</head>", f"<style>{css}</style></head>")
+            found += weasyprint.HTML(string=text).render().pages
+        return [page._page_box for page in found]
 
     return lay_out
+
+
+def typeset(manuscripts: Sequence[Manuscript]) -> list[bytes]:
+    return [pdf.typeset(manuscript) for manuscript in manuscripts]
 
 
 def reader(content: bytes) -> PdfReader:
@@ -172,13 +184,14 @@ def test_all_fonts_are_embedded_and_the_text_is_tagged_for_those_who_listen(made
 def test_another_process_makes_the_same_bytes(rendered, made, tmp_path: Path, example) -> None:
     code = (
         "import pathlib, sys; sys.path.insert(0, sys.argv[1]); import example\n"
-        "from reportgen.render import figures, html, pdf\n"
+        "from reportgen.render import compose, figures, html, paper, pdf\n"
         "report = example.short()\n"
         "drawn = {(s.experiment, f.id): figures.svg(f)\n"
         "         for s in report.sections for f in s.figures.values()}\n"
-        "text = html.document(report, drawn)\n"
-        "pathlib.Path('report.html').write_text(text, 'utf-8')\n"
-        "pdf.write(text, pathlib.Path('report.pdf'))\n"
+        "view = compose.document(report, drawn)\n"
+        "pathlib.Path('report.html').write_text(html.rendered(view), 'utf-8')\n"
+        "content = paper.pdf(view, lambda several: [pdf.typeset(one) for one in several])\n"
+        "pathlib.Path('report.pdf').write_bytes(content)\n"
     )
     command = [sys.executable, "-c", code, str(Path(example.__file__).parent)]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Pacific/Auckland"}
@@ -187,8 +200,90 @@ def test_another_process_makes_the_same_bytes(rendered, made, tmp_path: Path, ex
     assert (tmp_path / "report.pdf").read_bytes() == made("short")
 
 
+def links(document: PdfReader) -> list[Any]:
+    """The annotations of all pages."""
+    notes = [note for page in document.pages for note in page.get("/Annots", [])]
+    return [note.get_object() for note in notes]
+
+
+def test_every_link_leads_to_a_page_of_the_file_also_from_piece_to_piece(made) -> None:
+    document = reader(made("report"))
+    targets = {link["/Dest"] for link in links(document) if "/Dest" in link}
+    places = document.named_destinations
+    assert {"chapter-lstm", "chapter-autoencoder"} <= targets
+    assert targets <= set(places)
+    assert not [link for link in links(document) if "/A" in link]
+    page = document.pages[document.get_destination_page_number(places["chapter-lstm"])]
+    assert "Sentiment of film reviews" in page.extract_text()
+
+
+def test_every_tag_of_the_bound_file_belongs_to_one_thing_on_one_page(made) -> None:
+    document = reader(made("report"))
+    root = document.trailer["/Root"]["/StructTreeRoot"]
+    flat = root["/ParentTree"]["/Nums"]
+    parents = dict(zip(flat[::2], flat[1::2], strict=True))
+    assert list(parents) == sorted(set(parents))
+    for page in document.pages:
+        for element in parents[page["/StructParents"]]:
+            assert element.get_object()["/Pg"].get_object() == page
+    for link in links(document):
+        below = parents[link["/StructParent"]].get_object()["/K"]
+        kids = [kid.get_object() for kid in below]
+        assert link in [kid["/Obj"] for kid in kids if isinstance(kid, dict) and "/Obj" in kid]
+
+
+def test_ids_of_table_heads_are_unlike_each_other_and_known_to_their_cells(made) -> None:
+    heads, named = [], set[str]()
+
+    def look(element: Any) -> None:
+        if "/ID" in element:
+            heads.append(element["/ID"])
+        named.update(element.get("/A", {}).get("/Headers", []))
+        below = element.get("/K", [])
+        for child in below if isinstance(below, list) else [below]:
+            if isinstance(child.get_object(), dict):
+                look(child.get_object())
+
+    look(reader(made("report")).trailer["/Root"]["/StructTreeRoot"]["/K"][0])
+    assert len(heads) > 20
+    assert len(set(heads)) == len(heads)
+    assert named <= set(heads)
+
+
+def test_words_in_figures_are_text_in_the_pdf(made) -> None:
+    pages = [page.extract_text() for page in reader(made("report")).pages]
+    assert any("Figure 2 " in text and "validation" in text for text in pages)
+
+
+def test_cuts_of_one_font_have_different_names(made) -> None:
+    names: dict[str, set[Any]] = {}
+    for page in reader(made("report")).pages:
+        for font in page["/Resources"]["/Font"].values():
+            names.setdefault(font.get_object()["/BaseFont"], set()).add(font.idnum)
+    assert len(names) > 8
+    assert {len(found) for found in names.values()} == {1}
+
+
+def test_another_title_sets_only_the_first_pages_and_the_heads_again(rendered) -> None:
+    done = rendered("report")
+    kept: dict[Manuscript, bytes] = {}
+
+    def set_again(manuscripts: Sequence[Manuscript]) -> list[bytes]:
+        for new in [m for m in manuscripts if m not in kept]:
+            kept[new] = pdf.typeset(new)
+        return [kept[m] for m in manuscripts]
+
+    paper.pdf(compose.document(done.report, done.figures), set_again)
+    before = set(kept)
+    identity = replace(done.report.identity, title="Quite another title")
+    report = replace(done.report, identity=identity)
+    content = paper.pdf(compose.document(report, done.figures), set_again)
+    assert all("Quite another title" in new.html for new in kept.keys() - before)
+    assert all("Quite another title" in p.extract_text() for p in reader(content).pages)
+
+
 def test_without_pango_the_message_names_what_to_install_and_an_old_file_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class NoPango:
         def find_spec(self, name: str, path: object = None, target: object = None) -> None:
@@ -200,11 +295,12 @@ def test_without_pango_the_message_names_what_to_install_and_an_old_file_stays(
     monkeypatch.setattr(sys, "meta_path", [NoPango(), *sys.meta_path])
     old = tmp_path / "report.pdf"
     old.write_bytes(b"old")
-    with pytest.raises(pdf.PangoMissing) as caught:
-        pdf.write("<p>Text", old)
-    assert isinstance(caught.value, RenderError)
-    assert "libpango-1.0-0 libpangoft2-1.0-0" in str(caught.value)
-    assert "dnf install" in str(caught.value)
-    assert "brew install" in str(caught.value)
+    report = example.short()
+    *_, error = files.write_report(report, tmp_path, ["pdf"], figures.svg, typeset)
+    assert isinstance(error, pdf.PangoMissing)
+    assert isinstance(error, RenderError)
+    assert "libpango-1.0-0 libpangoft2-1.0-0" in str(error)
+    assert "dnf install" in str(error)
+    assert "brew install" in str(error)
     assert old.read_bytes() == b"old"
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"report.pdf"}

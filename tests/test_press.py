@@ -1,0 +1,70 @@
+"""The press: each manuscript is set once, wherever it is set."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from reportgen import press as pressing
+from reportgen.engine.shelf import Shelf
+from reportgen.press import Press
+from reportgen.render import pdf
+from reportgen.render.manuscript import Manuscript
+
+TEXTS = [
+    Manuscript(f"<html lang=en><title>{i}</title><p id='p'>{'word ' * 9**i}", "p { color: red }")
+    for i in range(4)
+]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "derived")
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pressing, "available_cores", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_other_processes_set_the_same_bytes(shelf: Shelf) -> None:
+    with Press(shelf) as press:
+        made = press.typeset(TEXTS)
+    assert made == [pdf.typeset(text) for text in TEXTS]
+
+
+def test_what_was_set_is_not_set_again_unless_it_or_its_style_changed(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Press(shelf) as press:
+        [first] = press.typeset(TEXTS[:1])
+    calls: list[Manuscript] = []
+    monkeypatch.setattr(pdf, "typeset", lambda text: calls.append(text) or b"new")
+    restyled = TEXTS[0]._replace(css="p { color: blue }")
+    with Press(shelf) as press:
+        assert press.typeset([TEXTS[0], restyled, TEXTS[1], TEXTS[0]]) == [
+            first,
+            b"new",
+            b"new",
+            first,
+        ]
+    assert calls == [restyled, TEXTS[1]]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_process_that_is_ended_from_outside_loses_no_page(shelf: Shelf) -> None:
+    def end_it() -> None:
+        while not (press._pool and press._pool._processes):
+            pass
+        for process in list(press._pool._processes.values()):
+            process.kill()
+
+    with Press(shelf) as press:
+        ending = threading.Thread(target=end_it)
+        ending.start()
+        made = press.typeset(TEXTS)
+        ending.join()
+    assert made == [pdf.typeset(text) for text in TEXTS]
