@@ -13,6 +13,7 @@ from typing import Any
 from reportgen import claims, documents, provenance
 from reportgen.chapters import Chapters
 from reportgen.documents import Built
+from reportgen.engine import devices
 from reportgen.engine import explain as explaining
 from reportgen.engine.background import in_background
 from reportgen.engine.executors import available_cores
@@ -22,7 +23,8 @@ from reportgen.engine.progress import Observer
 from reportgen.engine.run import Outcome, Planned, StartExecutor, local_executors, plan, run
 from reportgen.engine.shelf import Shelf
 from reportgen.engine.store import Store
-from reportgen.experiment import DataOptions, Dataset, Experiment, Json, Trial
+from reportgen.errors import RequestError
+from reportgen.experiment import GPU, DataOptions, Dataset, Experiment, Json, Trial
 from reportgen.registry import Registry, sources
 from reportgen.results import Identity, Report, Section, read
 from reportgen.settings import ReportOptions, Settings, fields_of
@@ -41,6 +43,8 @@ def build(
     settings: Settings, registry: Registry, observer: Observer, *, fresh: bool = False
 ) -> Built:
     """Build the report that the settings ask for; ``fresh`` trains again what is kept.
+
+    The settings are those that :func:`on_device` gave, as for :func:`explain`.
 
     Raises RequestError, before anything is run or written, if the request can't be met; but trials
     whose data are ready do not wait to hear that others' data can't be read. What fails later is
@@ -65,7 +69,12 @@ def build(
                 store.discard_checkpoint(p.key)
 
         prompt, late = plans(
-            experiments, wanted, datasets, partial(plan, fresh=fresh), store, observer
+            experiments,
+            wanted,
+            datasets,
+            partial(plan, device=settings.device, fresh=fresh),
+            store,
+            observer,
         )
         log.unlink(missing_ok=True)
         outcome = run(
@@ -126,7 +135,8 @@ def explain(
     wanted = {e.name: trials_of(e, settings) for e in experiments}
     trials = ((t, datasets[e.source.name].result()) for e in experiments for t in wanted[e.name])
     silent = Observer()  # damage is told as a reason
-    return why(plan(trials, store, silent), wanted, store, settings, registry, fresh=fresh)
+    planned = plan(trials, store, silent, device=settings.device)
+    return why(planned, wanted, store, settings, registry, fresh=fresh)
 
 
 # ---------------------------------------------------------------------------- data and trials
@@ -211,16 +221,36 @@ def log_of(store: Store) -> Path:
     return store.folder / "log.txt"
 
 
+def on_device(settings: Settings) -> Settings:
+    """The settings with ``gpu`` in place of ``auto`` where trainings will run on a GPU.
+
+    So the report's command says it. Raises RequestError if a GPU is asked for and can't be had.
+    """
+    options = settings.build
+    if options.cluster and options.device == GPU:
+        raise RequestError(
+            "--device gpu: with --cluster, trainings run on the processors of its workers only; "
+            "leave one of the two out."
+        )
+    if options.cluster:
+        return settings
+    return replace(settings, build=replace(options, device=devices.settled(options.device)))
+
+
 def jobs_of(settings: Settings) -> int:
-    """How many trainings run at a time."""
+    """How many trainings run at a time; on a GPU one, as two would compete for its memory."""
+    if settings.device == GPU:
+        return 1
     return settings.build.jobs or max(1, available_cores() // THREADS)
 
 
 def executors_of(settings: Settings, store: Store, observer: Observer) -> StartExecutor:
     """Where trainings run: on this machine or the cluster. RequestError if it can't be reached."""
     options = settings.build
+    if settings.device == GPU and options.jobs > 1:
+        observer.note(f"On a GPU, one model is trained at a time, not {options.jobs} (--jobs).")
     if not options.cluster:
-        return local_executors(jobs_of(settings), THREADS, log_of(store))
+        return local_executors(jobs_of(settings), THREADS, log_of(store), settings.device)
     from reportgen.engine import cluster
 
     return cluster.executors(options.cluster, options.jobs, THREADS, log_of(store), observer)

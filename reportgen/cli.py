@@ -105,6 +105,14 @@ data_options = options(
         help="Folder for downloads and prepared data.  [default: the system's cache folder]",
     ),
 )
+device_option = click.option(
+    "--device",
+    envvar="REPORTGEN_DEVICE",
+    show_envvar=True,
+    metavar="auto|cpu|gpu",
+    help="Where to train: 'cpu' is the processor; 'auto' takes a GPU if one is visible and "
+    "TensorFlow is installed with CUDA. On a GPU, one model is trained at a time.  [default: auto]",
+)
 claim_option = click.option(
     "--claim",
     "claims",
@@ -181,6 +189,7 @@ def commands() -> None:
     help="Trainings at a time, of one thread each.  [default: one a core; with --cluster, "
     "one a worker]",
 )
+@device_option
 @click.option(
     "--cluster",
     envvar="REPORTGEN_CLUSTER",
@@ -232,6 +241,7 @@ def build(
     """
     from reportgen import registry
     from reportgen.build import build as build_report
+    from reportgen.build import on_device
 
     began = time.monotonic()
     experiments = registry.installed()
@@ -240,6 +250,7 @@ def build(
     settings = _settings(
         experiments, config, flags, assignments, only=only, format=formats, claims=claims
     )
+    settings = on_device(settings)
     if only_explain:
         return _explain(settings, experiments, _observer(settings, verbose, quiet), fresh)
     observer = _observer(settings, verbose, quiet)
@@ -431,6 +442,7 @@ def fetch(names: tuple[str, ...], config: Path | None, **flags: Any) -> None:
 @commands.command()
 @out_option
 @data_options
+@device_option
 @config_option
 def doctor(config: Path | None, **flags: Any) -> int:
     """Check what a build needs, and say what to install."""
@@ -442,7 +454,8 @@ def doctor(config: Path | None, **flags: Any) -> int:
     experiments = registry.installed()
     settings = _settings(experiments, config, flags)
     console, faults = _console(), 0
-    for check in doctor_module.examine(experiments, _data_options(settings), settings.out):
+    data, device = _data_options(settings), settings.build.device
+    for check in doctor_module.examine(experiments, data, settings.out, device):
         sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]·[/yellow]"}
         console.print(
             f"{sign[check.ok]} {escape(check.name)}: {escape(check.detail)}",
@@ -516,7 +529,8 @@ def _settings_of_command(command: str, experiments: Registry, flags: dict[str, A
     except (ValueError, click.ClickException) as error:
         raise RequestError(f"The command that the report names can't be read: {error}.") from error
     assignments, only = params.pop("assignments"), params.pop("only")
-    known = {name: params[name] for name in ("preset", "seed", "seeds", "data", "data_dir")}
+    names = ("preset", "seed", "seeds", "data", "data_dir", "device")
+    known = {name: params[name] for name in names}
     where = {name: value for name, value in flags.items() if value is not None}
     return _settings(experiments, Path(os.devnull), known | where, assignments, only=only)
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reportgen.engine import devices
 from reportgen.errors import ReportgenError
-from reportgen.experiment import DataOptions
+from reportgen.experiment import CPU, GPU, DataOptions
 from reportgen.registry import Registry, sources
 
 FREE_BYTES = 500 * 2**20
@@ -26,10 +27,16 @@ class Check:
     detail: str
 
 
-def examine(registry: Registry, options: DataOptions, out: Path) -> Iterator[Check]:
-    """All checks, one after the other; those that import TensorFlow take some seconds."""
+def examine(
+    registry: Registry, options: DataOptions, out: Path, device: str = "auto"
+) -> Iterator[Check]:
+    """All checks, one after the other; those that import TensorFlow take some seconds.
+
+    ``device`` is where the settings ask to train.
+    """
     yield _python()
     yield _tensorflow()
+    yield _gpu(device)
     yield _pango()
     yield _fonts()
     yield from _experiments(registry)
@@ -46,14 +53,40 @@ def _python() -> Check:
 
 
 def _tensorflow() -> Check:
-    """Import it in a process of its own: an import that crashes must not end the doctor."""
-    code = "import tensorflow, keras; print(tensorflow.__version__, keras.__version__)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = _python_says(
+        "import tensorflow, keras; print(tensorflow.__version__, keras.__version__)"
+    )
     if done.returncode == 0:
         tensorflow, keras = done.stdout.split()[-2:]
         return Check("TensorFlow", True, f"{tensorflow}, Keras {keras}")
     reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     return Check("TensorFlow", False, f"{reason}; run 'pip install tensorflow'")
+
+
+def _gpu(device: str) -> Check:
+    """Whether trainings would run on a GPU; if so, whether TensorFlow can use it."""
+    if not devices.gpu_is_visible():
+        fault = False if device == GPU else None
+        return Check("GPU", fault, "none is visible; trainings run on the processor")
+    if device == CPU:
+        return Check("GPU", None, "one is visible; trainings run on the processor, as asked for")
+    if device != GPU and not devices.cuda_is_installed():
+        advice = "run 'pip install \"tensorflow[and-cuda]\"' to train on it"
+        return Check("GPU", None, f"one is visible, but TensorFlow is without CUDA; {advice}")
+    done = _python_says(
+        "from tensorflow import config; [gpu, *_] = config.list_physical_devices('GPU');"
+        "print(config.experimental.get_device_details(gpu).get('device_name', 'one is visible'))"
+    )
+    if done.returncode == 0:
+        name = done.stdout.splitlines()[-1]
+        return Check("GPU", True, f"{name}; trainings run on it, one at a time")
+    advice = "run 'pip install \"tensorflow[and-cuda]\"', or build with '--device cpu'"
+    return Check("GPU", False, f"one is visible, but TensorFlow can't use it; {advice}")
+
+
+def _python_says(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own: an import that crashes must not end the doctor."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def _pango() -> Check:

@@ -27,6 +27,9 @@ Json = Any
 
 Array = NDArray[Any]
 
+CPU, GPU = "cpu", "gpu"
+"""The devices that a training can run on."""
+
 # ------------------------------------------------------------------------------------ settings
 
 
@@ -159,8 +162,8 @@ class TrialResult:
     """What a training left: all that is needed to derive its numbers again without training.
 
     ``history`` has one value an epoch for every name (``loss``, ``val_loss``, ...), among them
-    ``wall_seconds`` and ``cpu_seconds``. ``scalars`` are plain JSON values. ``arrays`` hold the
-    weights and the predictions for the test examples.
+    ``wall_seconds`` and ``cpu_seconds``. ``scalars`` are plain JSON values; ``gpu`` names the GPU,
+    if it ran on one. ``arrays`` hold the weights and the predictions for the test examples.
     """
 
     history: Mapping[str, Sequence[float]]
@@ -192,6 +195,9 @@ class TrainingContext(Protocol):
 
     threads: int
     """How many threads the training may use; the worker is already limited to them."""
+    device: str
+    """``cpu``, or ``gpu`` where the training is to run on the one GPU that the worker sees. Its key
+    says so; what can use a GPU and finds none must not train on the processor instead."""
 
     def progress(self, progress: Progress) -> None:
         """Tell how far the training is. Cheap; call it once an epoch and, if long, within."""

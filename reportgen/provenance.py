@@ -48,12 +48,18 @@ def appendix(
     environment = _environment_table()
     data = _data_table(datasets)
     trials = _trials_table(seed, entries)
+    on_gpu = any("gpu" in entry.result.scalars for entry in entries.values())
     reproduction = prose(
         f"The numbers of this report are reproduced by `{_escaped(command)}`, with the data of "
         "{data} and the versions of {environment}. On another processor the last digits of a "
         "training can differ.",
         data=ref(data),
         environment=ref(environment),
+    )
+    devices = prose(
+        "{trials} also says which trainings ran on a GPU. The processor (`--device cpu`) or "
+        "another GPU gives them other numbers.",
+        trials=ref(trials),
     )
     times = prose(
         "{trials} lists every training with its seed and the time it took. Times are measured in "
@@ -62,7 +68,7 @@ def appendix(
         trials=ref(trials),
     )
     parts: list[tuple[str, list[Any]]] = [
-        ("Reproduction", [reproduction]),
+        ("Reproduction", [reproduction, devices] if on_gpu else [reproduction]),
         ("Data", [data]),
         ("Trainings", [times, trials]),
         ("Environment", [environment]),
@@ -127,21 +133,21 @@ def _trials_table(seed: int, entries: Mapping[Trial, Entry]) -> Table:
         }
         for trial, entry in entries.items()
     ]
-    return Table(
-        "trials",
-        "Every training behind the report and what it took.",
-        (
-            Column("trial", "Training"),
-            Column(
-                "seed", "Seed", f"Seed of all its random choices; the build's is {seed}.", "", "d"
-            ),
-            Column("epochs", "Epochs", "Epochs that were run.", "", "d"),
-            Column("wall_seconds", "Wall time", "Training and evaluation.", "s", ".1f"),
-            Column("cpu_seconds", "Processor time", "The same, over all threads.", "s", ".1f"),
-            Column("threads", "Threads", "Threads that the training could use.", "", "d"),
-        ),
-        tuple(rows),
-    )
+    columns = [
+        Column("trial", "Training"),
+        Column("seed", "Seed", f"Seed of all its random choices; the build's is {seed}.", "", "d"),
+        Column("epochs", "Epochs", "Epochs that were run.", "", "d"),
+        Column("wall_seconds", "Wall time", "Training and evaluation.", "s", ".1f"),
+        Column("cpu_seconds", "Processor time", "The same, over all threads.", "s", ".1f"),
+        Column("threads", "Threads", "Threads that the training could use.", "", "d"),
+    ]
+    gpus = [entry.result.scalars.get("gpu") for entry in entries.values()]
+    if any(gpus):
+        columns.append(Column("device", "Device", "What it ran on, beside these threads."))
+        for row, gpu in zip(rows, gpus, strict=True):
+            row["device"] = gpu or "processor"
+    caption = "Every training behind the report and what it took."
+    return Table("trials", caption, tuple(columns), tuple(rows))
 
 
 def _escaped(text: str) -> str:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from reportgen.errors import SettingsError, did_you_mean
-from reportgen.experiment import setting
+from reportgen.experiment import CPU, GPU, setting
 from reportgen.registry import Registry
 
 CONFIG_NAME = "reportgen.toml"
 PRESETS = ("quick", "standard", "thorough")
 FORMATS = ("html", "pdf")
 DATA_MODES = ("auto", "real", "sample")
+DEVICES = ("auto", CPU, GPU)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class BuildOptions:
     data_dir: str = setting("", "folder with your copy of the datasets")
     cache_dir: str = setting("", "folder for downloads and prepared data")
     jobs: int = setting(0, "trainings at a time; 0: one a core", minimum=0, maximum=1024)
+    device: str = setting(
+        "auto", "where to train; auto: on a GPU if one is usable", choices=DEVICES
+    )
     cluster: str = setting("", "address of a Dask scheduler on whose workers to train")
 
 
@@ -74,6 +78,11 @@ class Settings:
     def out(self) -> Path:
         """The folder that a build writes into."""
         return Path(self.build.out)
+
+    @property
+    def device(self) -> str:
+        """Where trainings run, ``cpu`` or ``gpu``; ``auto`` is ``cpu`` until it is settled."""
+        return GPU if self.build.device == GPU else CPU
 
     def seeds_of(self, experiment: str) -> tuple[int, ...]:
         """The seeds of an experiment's trainings: its own number of them, or the build's."""

@@ -90,7 +90,7 @@ def _derived(
     wanted = {e.name: building.trials_of(e, settings) for e in experiments}
     datasets = building.prepare_in_background(experiments, settings, observer)
     trials = ((t, datasets[e.source.name].result()) for e in experiments for t in wanted[e.name])
-    planned = plan(trials, store, observer)
+    planned = plan(trials, store, observer, device=settings.device)
     entries = {p.trial: p.stored for p in planned if p.stored is not None}
     missing = [p.trial.label for p in planned if p.stored is None]
     if missing:

@@ -35,14 +35,15 @@ def _font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in a folder of its own, without the user's caches, settings or variables."""
+    """Run each test in a folder of its own, without the user's caches, settings and GPU."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("KERAS_HOME", str(home / ".keras"))
     monkeypatch.setenv("REPORTGEN_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("DATA", "DATA_DIR", "OUT", "PRESET", "SEED", "JOBS", "CLUSTER"):
+    for name in ("DATA", "DATA_DIR", "OUT", "PRESET", "SEED", "JOBS", "DEVICE", "CLUSTER"):
         monkeypatch.delenv(f"REPORTGEN_{name}", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 
 from reportgen import doctor
+from reportgen.engine import devices
 from reportgen.experiment import DataOptions
 from reportgen.registry import Registry
 from reportgen.render import pdf
 from reportgen.render.pdf import PangoMissing
 
 
-def examine(toys: Registry, directory: Path | None = None) -> dict[str, doctor.Check]:
+def examine(
+    toys: Registry, directory: Path | None = None, device: str = "auto"
+) -> dict[str, doctor.Check]:
     options = DataOptions("auto", directory, Path("cache"))
-    return {check.name: check for check in doctor.examine(toys, options, Path("build"))}
+    return {check.name: check for check in doctor.examine(toys, options, Path("build"), device)}
 
 
 @pytest.fixture
@@ -53,6 +56,36 @@ def test_a_tensorflow_that_cannot_be_imported_is_told(toys: Registry, tensorflow
     check = examine(toys)["TensorFlow"]
     assert check.ok is False
     assert "No module named 'tensorflow'; run 'pip install tensorflow'" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("visible", "cuda", "usable", "device", "ok", "detail"),
+    [
+        (False, False, False, "auto", None, "none is visible; trainings run on the processor"),
+        (False, False, False, "gpu", False, "none is visible"),
+        (True, True, True, "auto", True, "NVIDIA A100; trainings run on it, one at a time"),
+        (True, True, True, "cpu", None, "trainings run on the processor, as asked for"),
+        (True, False, False, "auto", None, "TensorFlow is without CUDA; run 'pip install"),
+        (True, True, False, "auto", False, "TensorFlow can't use it; run 'pip install"),
+        (True, False, True, "gpu", True, "NVIDIA A100"),
+    ],
+)
+def test_a_gpu_is_told_with_whether_it_will_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    tensorflow: Any,
+    visible: bool,
+    cuda: bool,
+    usable: bool,
+    device: str,
+    ok: bool | None,
+    detail: str,
+) -> None:
+    tensorflow(0 if usable else 1, "NVIDIA A100\n" if usable else "", "")
+    monkeypatch.setattr(devices, "gpu_is_visible", lambda: visible)
+    monkeypatch.setattr(devices, "cuda_is_installed", lambda: cuda)
+    check = doctor._gpu(device)
+    assert check.ok is ok
+    assert detail in check.detail
 
 
 def test_a_missing_pango_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from reportgen import provenance
@@ -42,6 +43,23 @@ def test_the_appendix_tells_data_trials_and_versions() -> None:
     assert (trials["seed"], trials["epochs"], trials["wall_seconds"]) == (7, 2, 12.25)
     names = {row["name"] for row in section.tables["environment"].rows}
     assert names >= {"Python", "Processor", "tensorflow", "keras", "numpy"}
+
+
+def test_a_gpu_is_named_beside_the_trainings_that_ran_on_it() -> None:
+    on_gpu = replace(ENTRY, result=TrialResult({"loss": [0.5]}, {"gpu": "NVIDIA A100"}))
+    entries = {TRIAL: on_gpu, replace(TRIAL, seed=8): ENTRY}
+    section = provenance.appendix("reportgen build --device gpu", 7, [DATASET], entries)
+    devices = [row["device"] for row in section.tables["trials"].rows]
+    assert devices == ["NVIDIA A100", "processor"]
+    told = "".join(p for para in section.paragraphs() for p in para.pieces() if isinstance(p, str))
+    assert "The processor (`--device cpu`) or another GPU gives them other numbers." in told
+
+
+def test_without_a_gpu_no_device_is_told() -> None:
+    section = provenance.appendix("reportgen build", 7, [DATASET], {TRIAL: ENTRY})
+    assert "device" not in section.tables["trials"].rows[0]
+    told = "".join(p for para in section.paragraphs() for p in para.pieces() if isinstance(p, str))
+    assert "GPU" not in told
 
 
 def test_braces_and_backticks_in_a_command_do_not_break_its_sentence() -> None:

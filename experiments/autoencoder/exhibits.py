@@ -53,6 +53,7 @@ class Exhibits:
     analysis: ErrorAnalysis
     floor: Number
     threads: Number
+    on_gpu: bool
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -107,6 +108,7 @@ class Exhibits:
                 trainings.origin(baseline=True),
             ),
             threads=Number(any_result.scalars["threads"], "d", "threads of each training", origin),
+            on_gpu="gpu" in any_result.scalars,
         )
 
 

@@ -125,6 +125,7 @@ def _data(exhibits: Exhibits) -> list[Item]:
 def _method(exhibits: Exhibits) -> list[Item]:
     dims, places = of_dims(exhibits)
     times = "once for each seed" if exhibits.several_seeds else "once"
+    gpu, nor_gpu = ("a GPU and ", ", nor what the GPU did") if exhibits.on_gpu else ("", "")
     return [
         prose(
             "The model is `Input(784) → Dense(latent_dim, relu) → Dense(784, sigmoid)`: the "
@@ -151,9 +152,9 @@ def _method(exhibits: Exhibits) -> list[Item]:
         _about_statistics(exhibits),
         prose(
             "So that times can be compared, all models were trained by the same code, compiled "
-            "with XLA, on {threads} processor thread each. The time of an epoch is the median, "
-            "since the first epoch also compiles. Wall time is what one waits; processor (CPU) "
-            "time does not count what other programs took meanwhile.",
+            f"with XLA, on {gpu}{{threads}} processor thread each. The time of an epoch is the "
+            "median, since the first epoch also compiles. Wall time is what one waits; processor "
+            f"(CPU) time does not count what other programs took meanwhile{nor_gpu}.",
             threads=exhibits.threads,
         ),
     ]

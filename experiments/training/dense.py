@@ -20,6 +20,7 @@ from experiments.dense_model import (
     with_noise,
 )
 from experiments.training.fitting import History, Within, fit, generator
+from experiments.training.gpu import gpu_for
 from experiments.training.parts import Parts, split
 from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
 
@@ -265,8 +266,10 @@ def train(
     equally many fitted and validation images. The arrays are the weights (see ``DenseModel``), and
     ``test_bce`` and ``test_mse``, float32 (test images,): the errors of each test image, which a
     denoising autoencoder sees with :func:`~experiments.dense_model.test_noise`. Reconstructions
-    are not among them: they follow from weights and images by ``DenseModel.reconstruct``.
+    are not among them: they follow from weights and images by ``DenseModel.reconstruct``. The
+    scalar ``gpu`` names the GPU, if the training ran on one.
     """
+    gpu = gpu_for(context)
     parts = split(
         np.asarray(dataset.array("x_train")),
         params["validation_images"],
@@ -287,6 +290,7 @@ def train(
         "batches_per_epoch": fitting.batches,
         "threads": context.threads,
         "xla": not tf.config.functions_run_eagerly(),
+        **({"gpu": gpu} if gpu else {}),
     }
     return TrialResult(history, scalars, weights | errors)
 

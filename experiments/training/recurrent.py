@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiments.training import recurrence
+from experiments.training import cudnn, recurrence
 from experiments.training.fitting import History, Within, fit, generator
+from experiments.training.gpu import gpu_for
 from experiments.training.recurrence import Tensor, compiled
 from experiments.training.reviews import FIRST_WORD, PADDING, Reviews, Split, facts_of, split
 from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
@@ -170,10 +171,16 @@ class Classifying:
     Adam (Kingma & Ba 2015) with a warm-up, a cosine schedule (Loshchilov & Hutter 2017) and
     clipping by the gradients' common norm (Pascanu et al. 2013). Validated and kept is the
     running average of the weights (Polyak & Juditsky 1992), of the epoch that validates best.
+    ``on_gpu`` says whether cuDNN is to compute the passes.
     """
 
     def __init__(
-        self, params: Mapping[str, Json], seed: int, reviews: Reviews, parts: Split
+        self,
+        params: Mapping[str, Json],
+        seed: int,
+        reviews: Reviews,
+        parts: Split,
+        on_gpu: bool = False,
     ) -> None:
         self.params, self.seed, self.reviews, self.parts = params, seed, reviews, parts
         self.model = build_model(params, seed)
@@ -192,6 +199,10 @@ class Classifying:
         self.best = [weight.numpy() for weight in self.weights]
         self.best_score = np.array([-1.0, 0.0])
         self._update = compiled(self._apply)
+        self._loss_and_gradients, self.predict = loss_and_gradients, predict
+        if on_gpu:
+            passes = cudnn.Passes(params["embedding_dim"], params["units"])
+            self._loss_and_gradients, self.predict = passes.loss_and_gradients, passes.predict
 
     def run_epoch(self, epoch: int, within: Within) -> Mapping[str, float]:
         """Train on every review once, then validate; keep the averages if they are the best."""
@@ -204,7 +215,7 @@ class Classifying:
                 within(seen / len(self.parts.fitted), metrics)
         averages = [average.numpy() for average in self.averages]
         chosen = self.parts.validation
-        probability = predict(averages, self.reviews, chosen)
+        probability = self.predict(averages, self.reviews, chosen)
         val_loss, val_accuracy = scores(probability, self.reviews.labels[chosen])
         if (val_accuracy, -val_loss) > tuple(self.best_score):
             self.best, self.best_score = averages, np.array([val_accuracy, -val_loss])
@@ -244,7 +255,7 @@ class Classifying:
             labels, present = np.zeros((2, size), np.float32)
             labels[: len(batch)] = self.reviews.labels[batch]
             present[: len(batch)] = 1
-            loss, right, gradients = loss_and_gradients(
+            loss, right, gradients = self._loss_and_gradients(
                 self.weights, words, labels, present, dropout
             )
             self._update(gradients)
@@ -287,20 +298,21 @@ def train(
 
     Arrays of the result: ``test_probability`` float32 (test reviews,), ``validation_probability``
     float32 and ``validation_index`` int64 (validation reviews,), and the weights of the chosen
-    epoch in Keras' order, ``weight_0`` ... ``weight_5``.
+    epoch in Keras' order, ``weight_0`` ... ``weight_5``. The scalar ``gpu`` names the GPU, if the
+    training ran on one.
     """
-    length = params["sequence_length"]
+    gpu, length = gpu_for(context), params["sequence_length"]
     reviews = Reviews.read(dataset, "train", params["vocabulary"], length)
     parts = split(reviews, params["validation_reviews"], params["training_reviews"], seed)
-    classifying = Classifying(params, seed, reviews, parts)
+    classifying = Classifying(params, seed, reviews, parts, bool(gpu))
     history = fit(classifying, params["epochs"], context)
     weights = classifying.best
     # Only now, with the epoch chosen, is the test part read, once.
     test = Reviews.read(dataset, "test", params["vocabulary"], length)
     everyone = np.arange(len(test.labels))
     arrays = {
-        "test_probability": predict(weights, test, everyone),
-        "validation_probability": predict(weights, reviews, parts.validation),
+        "test_probability": classifying.predict(weights, test, everyone),
+        "validation_probability": classifying.predict(weights, reviews, parts.validation),
         "validation_index": parts.validation,
         **{f"weight_{i}": weight for i, weight in enumerate(weights)},
     }
@@ -311,6 +323,7 @@ def train(
         "validation": facts_of(reviews, parts.validation),
         "test": facts_of(test, everyone),
         "left_out": parts.left_out,
+        **({"gpu": gpu} if gpu else {}),
     }
     return TrialResult(history, scalars, arrays)
 

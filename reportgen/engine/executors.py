@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reportgen.engine import worker
+from reportgen.experiment import CPU
 
 Listener = Callable[[worker.Message], None]
 
@@ -50,20 +51,22 @@ def deaf_children() -> Iterator[None]:
 
 
 class LocalExecutor(ProcessPoolExecutor):
-    """A pool of fresh processes, each limited to ``threads`` threads.
+    """A pool of fresh processes, each limited to ``threads`` threads and a device.
 
     Processes are spawned, not forked: TensorFlow does not survive a fork. Messages of running
     trials come to ``listener``, in a thread of this process. What workers print goes to ``log``.
     """
 
-    def __init__(self, jobs: int, threads: int, listener: Listener, log: Path) -> None:
+    def __init__(
+        self, jobs: int, threads: int, listener: Listener, log: Path, device: str = CPU
+    ) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._channel: multiprocessing.Queue[worker.Message] = spawn.Queue()
         self._stopping = threading.Event()
         self._listening = threading.Thread(target=self._listen, args=(listener,), daemon=True)
         self._listening.start()
         self.slots = jobs
-        super().__init__(jobs, spawn, worker.start, (threads, self._channel, log))
+        super().__init__(jobs, spawn, worker.start, (threads, device, self._channel, log))
 
     def _listen(self, listener: Listener) -> None:
         # Ends by polling, not by a last message: a worker that was killed while it wrote

@@ -14,7 +14,7 @@ from reportgen.engine.progress import duration, planned_sentence
 from reportgen.engine.run import Planned
 from reportgen.engine.store import Kept, Store
 from reportgen.errors import StoreError
-from reportgen.experiment import Dataset, Json, Trial
+from reportgen.experiment import CPU, Dataset, Json, Trial
 
 NEVER = "never trained before"
 FRESH = "asked for by --fresh"
@@ -40,8 +40,8 @@ class Status(Enum):
 class Explanation:
     """What happens to a trial, and why, in words for the user.
 
-    ``seconds`` is what the same training with other seed, code or libraries took; None if there
-    was none.
+    ``seconds`` is what the same training with other seed, code or libraries took on the same
+    device; None if there was none.
     """
 
     trial: Trial
@@ -116,7 +116,7 @@ Leaves = dict[tuple[str, str], Json]
 """Single ingredients by group and name, such as ``("params", "epochs")``."""
 ABSENT: Json = object()
 """In place of an ingredient that one side does not have."""
-GROUPS = ("params", "seed", "data", "trainer", "code", "versions")
+GROUPS = ("params", "seed", "data", "device", "trainer", "code", "versions")
 """The order in which reasons are told; a group that is not listed comes last."""
 EXPERIMENT = ("experiment", "")
 
@@ -237,11 +237,11 @@ def _list_setting(change: Change, settings: Mapping[str, Json]) -> str:
 
 
 def _measured(like: _Likes) -> float | None:
-    """What the same training took: of the same trainer, parameters and data, the closest one."""
+    """What the same training took: the closest of its trainer, parameters, data and device."""
     alike = []
     for old in like.kept:
         differing = _differing(old.leaves, like.leaves)
-        if not {"trainer", "params", "data"} & {group for group, _ in differing}:
+        if not {"trainer", "params", "data", "device"} & {group for group, _ in differing}:
             alike.append((len(differing), -old.entry.saved, old.entry.cost.wall_seconds))
     return min(alike)[2] if alike else None
 
@@ -265,6 +265,8 @@ def _words(
             return f"data: {name} {_verb(old, new)}"
         prints = f"fingerprint {str(old)[:8]}… → {str(new)[:8]}…"
         return f"data: {name} changed ({prints}), now {kind}"
+    if group == "device":  # the processor is not named among the ingredients
+        old, new = (CPU if device is ABSENT else device for device in (old, new))
     return _arrow(name or group, old, new)
 
 

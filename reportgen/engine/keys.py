@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reportgen.errors import ReportgenError
-from reportgen.experiment import Dataset, Json, Trial
+from reportgen.experiment import CPU, GPU, Dataset, Json, Trial
 
 OTHER_NAMES = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
 """Packages that are imported by another name than they are installed by; only to find them fast."""
@@ -23,8 +23,12 @@ MISSING = "not installed"
 Ingredients = Mapping[str, Json]
 
 
-def ingredients(trial: Trial, dataset: Dataset) -> dict[str, Json]:
-    """Everything that decides the trial's numbers, as JSON; the key is its hash."""
+def ingredients(trial: Trial, dataset: Dataset, device: str = CPU) -> dict[str, Json]:
+    """Everything that decides the trial's numbers, as JSON; the key is its hash.
+
+    A GPU counts for every trial: nobody can tell from outside which trainers use it. The processor
+    is not named.
+    """
     return {
         "experiment": trial.experiment,
         "trainer": trial.trainer,
@@ -33,7 +37,7 @@ def ingredients(trial: Trial, dataset: Dataset) -> dict[str, Json]:
         "data": {dataset.summary.name: dataset.fingerprint},
         "code": code_fingerprints(trial.trainer),
         "versions": library_versions(trial.trainer),
-    }
+    } | ({"device": GPU} if device == GPU else {})
 
 
 def key_of(ingredients: Ingredients) -> str:

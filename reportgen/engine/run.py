@@ -14,7 +14,7 @@ from reportgen.engine.executors import Listener, LocalExecutor, TrialExecutor
 from reportgen.engine.progress import Observer
 from reportgen.engine.store import Entry, Store
 from reportgen.errors import StoreError
-from reportgen.experiment import Dataset, Trial
+from reportgen.experiment import CPU, Dataset, Trial
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ StartExecutor = Callable[[Listener], TrialExecutor]
 """Starts an executor whose messages go to a listener."""
 
 
-def local_executors(jobs: int, threads: int, log: Path) -> StartExecutor:
-    """Starts local processes: ``jobs`` at most, of ``threads`` threads each."""
+def local_executors(jobs: int, threads: int, log: Path, device: str = CPU) -> StartExecutor:
+    """Starts local processes: ``jobs`` at most, of ``threads`` threads each, on a device."""
 
     def start(listener: Listener) -> LocalExecutor:
         log.parent.mkdir(parents=True, exist_ok=True)
-        return LocalExecutor(jobs, threads, listener, log)
+        return LocalExecutor(jobs, threads, listener, log, device)
 
     return start
 
@@ -59,17 +59,18 @@ def plan(
     store: Store,
     observer: Observer,
     *,
+    device: str = CPU,
     fresh: bool = False,
 ) -> list[Planned]:
     """The distinct trials with what the store holds of them; damaged entries count as missing.
 
-    With ``fresh`` nothing counts as held.
+    ``device`` is the one that they are to run on. With ``fresh`` nothing counts as held.
     """
     planned: dict[Trial, Planned] = {}
     for trial, dataset in trials:
         if trial in planned:
             continue
-        parts = keys.ingredients(trial, dataset)
+        parts = keys.ingredients(trial, dataset, device)
         key = keys.key_of(parts)
         try:
             stored = None if fresh else store.get(trial.experiment, key)

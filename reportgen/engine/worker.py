@@ -18,10 +18,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reportgen.engine import store
+from reportgen.engine import devices, store
 from reportgen.engine.store import Cost
 from reportgen.errors import ReportgenError
-from reportgen.experiment import Checkpoint, Dataset, Json, Progress, Trainer, Trial, TrialResult
+from reportgen.experiment import (
+    CPU,
+    Checkpoint,
+    Dataset,
+    Json,
+    Progress,
+    Trainer,
+    Trial,
+    TrialResult,
+)
 
 
 class Channel(Protocol):
@@ -65,9 +74,14 @@ class Context:
     """A trial's surroundings in this process; see ``experiment.TrainingContext``."""
 
     def __init__(
-        self, identity: str, threads: int, checkpoint: Path, channel: Channel | None
+        self,
+        identity: str,
+        threads: int,
+        checkpoint: Path,
+        channel: Channel | None,
+        device: str = CPU,
     ) -> None:
-        self.identity, self.threads = identity, threads
+        self.identity, self.threads, self.device = identity, threads, device
         self.checkpoint, self.channel = checkpoint, channel
         self._before = Cost(0.0, 0.0, threads)
         self._wall, self._cpu = time.perf_counter(), time.process_time()
@@ -100,8 +114,8 @@ _channel: Channel | None = None
 _threads = 1
 
 
-def start(threads: int, channel: Channel | None, log: Path) -> None:
-    """Make this process a worker: limit its threads, send its output to a log, mute Ctrl-C.
+def start(threads: int, device: str, channel: Channel | None, log: Path) -> None:
+    """Make this process a worker: confine it, send its output to a log, mute Ctrl-C.
 
     Runs before TensorFlow is imported, which reads these variables when it starts.
     """
@@ -112,7 +126,7 @@ def start(threads: int, channel: Channel | None, log: Path) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
-    confine(threads)
+    confine(threads, device)
 
 
 def _end_with_parent() -> None:
@@ -126,13 +140,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def confine(threads: int) -> None:
-    """Confine this process to so many threads of the processor; before TensorFlow is imported.
-
-    A GPU is hidden from TensorFlow: it would give other numbers than the processor does, and each
-    of the workers would take all of its memory.
-    """
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+def confine(threads: int, device: str = CPU) -> None:
+    """Confine this process to a device and so many threads; before TensorFlow is imported."""
+    os.environ.update(devices.variables(device))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -154,7 +164,8 @@ def train(task: Task, threads: int, channel: Channel | None) -> Returned:
         channel.put(Message(trial.identity, None))
     try:
         trainer = _import(trial.trainer)
-        context = Context(trial.identity, threads, task.checkpoint, channel)
+        device = task.ingredients.get("device", CPU)  # the one under whose key it will be kept
+        context = Context(trial.identity, threads, task.checkpoint, channel, device)
         result = _plain(trainer(dict(trial.params), trial.seed, task.dataset, context))
         cost = context.cost
     except Exception as error:

@@ -47,10 +47,12 @@ def trial(size: int = 2, seed: int = 0, trainer: str = "toy_training:train", **m
     return Trial("toy", trainer, params, seed, f"mean, size {size}", cost=size)
 
 
-def keep(store: Store, dataset: Dataset, *trials: Trial, seconds: float = 1.0) -> list[Path]:
+def keep(
+    store: Store, dataset: Dataset, *trials: Trial, seconds: float = 1.0, device: str = "cpu"
+) -> list[Path]:
     """Put these trials into the store as if they had been trained; their folders."""
     paths = []
-    for p in plan([(t, dataset) for t in trials], store, Observer()):
+    for p in plan([(t, dataset) for t in trials], store, Observer(), device=device):
         result = TrialResult({"loss": [0.5]}, {"error": 0.5}, {"mean": np.zeros(2)})
         store.put("toy", p.key, Entry(p.ingredients, p.trial.label, Cost(seconds, 1.0, 1), result))
         paths.append(store.path("toy", p.key))
@@ -111,6 +113,15 @@ def test_another_seed_is_told(store: Store, dataset: Dataset) -> None:
     keep(store, dataset, trial(2), trial(3))
     found = why(store, dataset, trial(2, seed=1), trial(3, seed=1), sizes=(2, 3))
     assert [e.reasons for e in found] == [("seed 0 → 1",)] * 2
+
+
+def test_another_device_is_told_and_its_time_foretells_nothing(
+    store: Store, dataset: Dataset
+) -> None:
+    keep(store, dataset, trial(), device="gpu")
+    [found] = why(store, dataset, trial())
+    assert found.reasons == ("device gpu → cpu",)
+    assert found.seconds is None
 
 
 def test_other_data_are_told_with_what_they_are(

@@ -54,6 +54,13 @@ def test_parameters_seed_data_and_trainer_change_the_key(package: Path) -> None:
     assert len(found) == 5
 
 
+def test_a_gpu_changes_the_key_and_the_processor_leaves_it(package: Path) -> None:
+    found = keys.ingredients(trial(), DATASET)
+    assert "device" not in found
+    assert keys.ingredients(trial(), DATASET, "cpu") == found
+    assert keys.ingredients(trial(), DATASET, "gpu") == found | {"device": "gpu"}
+
+
 def test_label_cost_and_order_of_parameters_do_not_change_the_key(package: Path) -> None:
     one = trial(params={"a": 1, "b": 2})
     two = trial(params={"b": 2, "a": 1}, label="another name", cost=9.0)

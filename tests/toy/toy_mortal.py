@@ -15,7 +15,7 @@ class Mortal:
     """A context in which nobody lives to see the end of the second epoch."""
 
     def __init__(self, context: TrainingContext) -> None:
-        self.context, self.threads = context, context.threads
+        self.context, self.threads, self.device = context, context.threads, context.device
 
     def progress(self, progress: Progress) -> None:
         self.context.progress(progress)

@@ -251,6 +251,17 @@ def test_the_time_is_said_to_rise_only_where_it_does(dataset: Dataset) -> None:
     assert "Wall time does not rise at every step either" in mixed
 
 
+def test_times_are_said_to_be_those_of_a_gpu_only_where_there_was_one(dataset: Dataset) -> None:
+    assert "compiled with XLA, on 1 processor thread each." in told(dataset)
+    gpu = {"gpu": "NVIDIA A100"}
+    results = {
+        d: dataclasses.replace(r, scalars={**r.scalars, **gpu}) for d, r in of_seed().items()
+    }
+    on_gpu = words(chapter(dataset, results))
+    assert "compiled with XLA, on a GPU and 1 processor thread each." in on_gpu
+    assert "nor what the GPU did." in on_gpu
+
+
 def test_pca_is_beaten_only_where_the_numbers_say_so(dataset: Dataset) -> None:
     assert "below that of PCA at every latent dimension" in told(dataset)
     assert "is above that of PCA at every latent dimension" in told(dataset, mse=(0.9, 0.8, 0.7))

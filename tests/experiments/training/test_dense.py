@@ -33,7 +33,7 @@ NOISY = PARAMS | {"noise_sd": 0.5}
 class Context:
     """A training context that remembers what was saved, and may be interrupted."""
 
-    threads = 1
+    threads, device = 1, "cpu"
 
     def __init__(self, stop_after: int = 99, checkpoint: Checkpoint | None = None) -> None:
         self.stop_after, self.checkpoint = stop_after, checkpoint

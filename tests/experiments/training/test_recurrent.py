@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.training import recurrent
+from experiments.training import cudnn, recurrent
 from experiments.training.recurrent import Dropout
-from experiments.training.reviews import CHUNK, UNKNOWN, Reviews, split
+from experiments.training.reviews import CHUNK, PADDING, UNKNOWN, Reviews, split
 from reportgen.experiment import Array, Checkpoint, Dataset, Progress, TrialResult
 from reportgen.results import DataSummary
 
@@ -43,7 +44,7 @@ SUMMARY = DataSummary("imdb", "reviews", "sample", "generated", "0")
 class Context:
     """A training context that remembers what was saved, and may be interrupted."""
 
-    threads = 1
+    threads, device = 1, "cpu"
 
     def __init__(self, stop_after: int = 99, checkpoint: Checkpoint | None = None) -> None:
         self.stop_after, self.checkpoint = stop_after, checkpoint
@@ -145,6 +146,93 @@ def test_the_fast_path_has_the_outputs_and_gradients_of_the_keras_layers(
     np.testing.assert_allclose(loss / 16, mean, rtol=1e-5)
     for mine, theirs in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-7)
+
+
+def stirred(dataset: Dataset) -> tuple[Reviews, list[tf.Variable]]:
+    """Reviews and weights; initial embeddings are so small that errors would hide."""
+    model = recurrent.build_model(PARAMS, 3)
+    weights = [variable.value for variable in model.trainable_variables]
+    weights[0].assign(weights[0] * 30)
+    return Reviews.read(dataset, "train", 40, 60), weights
+
+
+def test_the_passes_for_a_gpu_have_the_loss_and_gradients_of_those_for_the_processor(
+    dataset: Dataset,
+) -> None:
+    reviews, weights = stirred(dataset)
+    dropout = Dropout.draw(PARAMS, np.random.default_rng(0))
+    assert dropout.words.any()
+    assert not dropout.inputs.all()
+    words = reviews.padded(np.arange(12), 16, dropout.words)  # four columns are no reviews
+    words[:, 3] = PADDING  # and of one all words were left out
+    labels, present = np.zeros((2, 16), np.float32)
+    labels[:12], present[:12] = reviews.labels[:12], 1
+    arguments = weights, words, labels, present, dropout
+
+    loss, right, gradients = recurrent.loss_and_gradients(*arguments)
+    passes = cudnn.Passes(6, 5, use_cudnn=False)
+    its_loss, its_right, its_gradients = passes.loss_and_gradients(*arguments)
+
+    np.testing.assert_allclose(its_loss, loss, rtol=1e-5)
+    assert its_right == right
+    for mine, theirs in zip(its_gradients, gradients, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-7)
+
+
+def test_the_passes_for_a_gpu_predict_what_those_for_the_processor_do(dataset: Dataset) -> None:
+    reviews, variables = stirred(dataset)
+    weights, chosen = [v.numpy() for v in variables], np.arange(5, 300)
+    predicted = cudnn.Passes(6, 5, use_cudnn=False).predict(weights, reviews, chosen)
+    expected = recurrent.predict(weights, reviews, chosen)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5)
+
+
+def test_cudnn_gets_reviews_whose_padding_is_at_the_end(dataset: Dataset) -> None:
+    reviews = Reviews.read(dataset, "train", 40, 60)
+    rows = cudnn.padded_at_the_end(reviews.padded(np.arange(8), 9))
+    assert rows.shape == (9, 75)
+    for i in range(8):
+        words = reviews.ids[reviews.begins[i] : reviews.ends[i]]
+        np.testing.assert_array_equal(rows[i, : len(words)], words)
+        assert not rows[i, len(words) :].any()
+    assert not rows[8].any()
+
+
+def test_where_a_gpu_is_cudnn_computes_the_lstm_and_its_gradients(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"the only {kind}"])
+    _, weights = stirred(dataset)
+    batch = [tf.zeros((16, 75), tf.int32), tf.zeros(16), tf.ones(16), tf.ones(6), tf.ones((16, 5))]
+    # Only traced, not run: this TensorFlow knows cuDNN's operations, but can't compute them.
+    passes = cudnn.Passes(6, 5)
+    graph = passes._forth_and_back.get_concrete_function(weights, *batch).graph
+    operations = {operation.type for operation in graph.get_operations()}
+    assert {"CudnnRNNV3", "CudnnRNNBackpropV3"} <= operations
+    assert not {"While", "StatelessWhile"} & operations
+
+
+def test_the_passes_for_a_gpu_never_fall_back_to_another_loop(dataset: Dataset) -> None:
+    reviews, weights = stirred(dataset)
+    with pytest.raises(ValueError, match="cuDNN is not supported"):
+        cudnn.Passes(6, 5).predict([w.numpy() for w in weights], reviews, np.arange(3))
+
+
+def test_a_training_by_the_passes_for_a_gpu_ends_like_one_on_the_processor(
+    dataset: Dataset, result: TrialResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recurrent, "gpu_for", lambda context: "NVIDIA A100")
+    monkeypatch.setattr(cudnn, "Passes", functools.partial(cudnn.Passes, use_cudnn=False))
+    found = recurrent.train(PARAMS, 0, dataset, Context())
+    assert found.scalars["gpu"] == "NVIDIA A100"
+    assert found.history["loss"] == pytest.approx(result.history["loss"], rel=1e-3)
+    assert found.history["val_loss"] == pytest.approx(result.history["val_loss"], rel=1e-3)
+    for name, array in result.arrays.items():
+        np.testing.assert_allclose(found.arrays[name], array, rtol=1e-2, atol=1e-3)
+
+
+def test_a_training_on_the_processor_names_no_gpu(result: TrialResult) -> None:
+    assert "gpu" not in result.scalars
 
 
 def test_the_layers_are_exactly_those_of_the_assignment() -> None:
