@@ -100,7 +100,7 @@ class AutoencoderExperiment(Experiment[AutoencoderSettings]):
         )
 
 
-BASELINE_SECONDS = 3.0
+BASELINE_SECONDS = 1.5
 """A rough duration on all of MNIST, measured on one core."""
 
 

@@ -129,7 +129,7 @@ class LstmExperiment(Experiment[LstmSettings]):
         """The linear classifiers, fitted to the words and reviews that the LSTM has."""
         names = ("vocabulary", "sequence_length", "validation_reviews", "training_reviews")
         params: dict[str, Json] = {name: getattr(settings, name) for name in names}
-        return [Trial(self.name, BASELINES, params, seed, "linear classifiers", 10.0)]
+        return [Trial(self.name, BASELINES, params, seed, "linear classifiers", 6.0)]
 
     def section(self, evidence: Evidence[LstmSettings]) -> Section:
         """The chapter: what was asked, done, found, and what follows from it."""
