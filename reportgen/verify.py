@@ -165,11 +165,18 @@ def compare_texts(found: str, derived: str) -> Iterator[Difference]:
 
 
 def text_of(html: str) -> list[str]:
-    """The words that a reader of an HTML document can see, in order, pictures by their source."""
+    """What a reader or a program finds in an HTML document, in order.
+
+    These are its words, pictures by their source, and what numbers say of their origin.
+    """
     reader = _Words()
     reader.feed(html)
     reader.close()
     return reader.words
+
+
+TELLING = ("src", "title", "alt", "data-origin", "data-trial")
+"""The attributes whose values are compared."""
 
 
 class _Words(HTMLParser):
@@ -181,9 +188,9 @@ class _Words(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take what is seen without being text: pictures, and origins on hover."""
+        """Take what tells something without being text: pictures, and origins of numbers."""
         self._hidden += tag in ("style", "script")
-        self.words += [value for name, value in attrs if name in ("src", "title", "alt") and value]
+        self.words += [value for name, value in attrs if name in TELLING and value]
 
     def handle_endtag(self, tag: str) -> None:
         """Go on after what is not shown."""

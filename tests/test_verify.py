@@ -54,6 +54,14 @@ def test_a_number_edited_by_hand_in_the_document_is_found(run: Run) -> None:
     assert f"but {error:.4f} follows" in ran.out
 
 
+def test_an_origin_edited_by_hand_is_found(run: Run) -> None:
+    run(*BUILD)
+    edit("report.html", 'data-origin="toy.errors[0].error"', 'data-origin="toy.errors[1].error"')
+    ran = run("verify")
+    assert ran.code == 1
+    assert "toy.errors[1].error, but toy.errors[0].error follows from the predictions" in ran.out
+
+
 def test_a_verdict_edited_by_hand_is_found(run: Run) -> None:
     run(*BUILD)
     verdict = json.loads(Path("build/results.json").read_text())["experiments"]["toy"]["claims"]

@@ -244,15 +244,35 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+class _Arrays(Mapping[str, Array]):
+    """The arrays of a verified archive, each read when it is first asked for.
+
+    A build from which nothing changed asks for none, and has many archives.
+    """
+
+    def __init__(self, archive: bytes) -> None:
+        self._archive = np.load(io.BytesIO(archive), allow_pickle=False)
+        self._read: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._read:
+            self._read[name] = self._archive[name]
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._archive.files)
+
+    def __len__(self) -> int:
+        return len(self._archive.files)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Mapping[str, Array]]:
     """The record and the arrays of a folder, verified. Raises StoreError."""
     try:
         record = json.loads(_verified(path / "trial.json"))
-        with np.load(io.BytesIO(_verified(path / "arrays.npz")), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        return record, _Arrays(_verified(path / "arrays.npz"))
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{path} is damaged: {error}.") from error
-    return record, arrays
 
 
 def _verified(file: Path) -> bytes:
