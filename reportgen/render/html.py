@@ -90,10 +90,10 @@ def environment(on_paper: bool = False) -> Environment:
 
 @cache
 def style(name: str) -> Markup:
-    """A style sheet, ``report.css`` or ``sheets.css``, with the fonts."""
-    folder = files("reportgen") / "templates"
-    faces = "\n".join(_face(*face) for face in FACES)
-    return Markup(faces + "\n" + (folder / name).read_text("utf-8").strip())
+    """A style sheet, ``report.css`` or ``sheets.css``, with the fonts that it names."""
+    rules = (files("reportgen") / "templates" / name).read_text("utf-8").strip()
+    faces = [_face(*face) for face in FACES if f'"{face[0]}"' in rules]
+    return Markup("\n".join([*faces, rules]))
 
 
 def _face(family: str, weight: int, slant: str, name: str) -> str:
