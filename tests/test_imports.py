@@ -138,6 +138,15 @@ def test_experiments_are_described_without_tensorflow() -> None:
     assert not loaded & (HEAVY | {"scipy.stats", "scipy.linalg", "scipy.ndimage"})
 
 
+def test_trainers_load_no_more_than_they_train_with_and_leave_the_rest_to_others() -> None:
+    code = "import experiments.training.recurrent, experiments.training.dense"
+    unused = {"sklearn", "matplotlib", "pandas"}
+    loaded = loaded_by(code)
+    assert {"tensorflow", "keras"} <= loaded
+    assert not loaded & unused
+    assert unused <= loaded_by(f"{code}, {', '.join(sorted(unused))}")
+
+
 def test_the_build_is_loaded_without_tensorflow_or_renderers() -> None:
     assert not loaded_by("import reportgen.build") & HEAVY
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from experiments.training.libraries import keras, tf
 from experiments.training.recurrence import Tensor
 from experiments.training.reviews import PADDING, Reviews
 from reportgen.experiment import Array

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from scipy.special import ndtri
 
 from experiments.dense_model import (
@@ -21,6 +19,7 @@ from experiments.dense_model import (
 )
 from experiments.training.fitting import History, Within, fit, generator
 from experiments.training.gpu import gpu_for
+from experiments.training.libraries import keras, tf
 from experiments.training.parts import Parts, split
 from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
 

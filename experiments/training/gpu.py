@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-
+from experiments.training.libraries import tf
 from reportgen.errors import TrainingError
 from reportgen.experiment import GPU, TrainingContext
 

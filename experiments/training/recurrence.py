@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import tensorflow as tf
-
+from experiments.training.libraries import tf
 from experiments.training.reviews import CHUNK
 
 CLOSED = -1e4

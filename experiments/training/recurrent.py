@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from experiments.training import cudnn, recurrence
 from experiments.training.fitting import History, Within, fit, generator
 from experiments.training.gpu import gpu_for
+from experiments.training.libraries import keras, tf
 from experiments.training.recurrence import Tensor, compiled
 from experiments.training.reviews import FIRST_WORD, PADDING, Reviews, Split, facts_of, split
 from reportgen.experiment import Array, Dataset, Json, TrainingContext, TrialResult
