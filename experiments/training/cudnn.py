@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.training.dropout import Dropout
 from experiments.training.libraries import keras, tf
 from experiments.training.recurrence import Tensor
 from experiments.training.reviews import PADDING, Reviews
 from reportgen.experiment import Array
-
-if TYPE_CHECKING:
-    from experiments.training.recurrent import Dropout
 
 PREDICTION_BATCH = 512
 """Reviews that are predicted at a time."""

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.training import cudnn, recurrent
-from experiments.training.recurrent import Dropout
+from experiments.training.dropout import Dropout
 from experiments.training.reviews import CHUNK, PADDING, UNKNOWN, Reviews, split
 from reportgen.experiment import Array, Checkpoint, Dataset, Progress, TrialResult
 from reportgen.results import DataSummary
