@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reportgen import chapters
+from reportgen import build, chapters, documents
 from reportgen.render import figures
 
 Run = Callable[..., Any]
@@ -160,3 +161,27 @@ def test_a_build_in_which_something_failed_is_not_taken_for_unchanged(run: Run) 
     ran = run(*words)
     assert ran.code == 1
     assert UNCHANGED not in ran.err
+
+
+def test_chapters_are_set_in_reading_order_before_the_report_is_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[list[str]] = []
+    both = threading.Event()
+
+    def prepare(sections: Sequence[Any], formats: object, shelf: object) -> None:
+        ahead.append([section.experiment for section in sections])
+        if len(sections) == 2:
+            both.set()
+
+    def train(*given: Any, **named: Any) -> Any:
+        outcome = run_trials(*given, **named)
+        assert both.wait(60)
+        return outcome
+
+    run_trials = build.run
+    monkeypatch.setattr(documents, "prepare", prepare)
+    monkeypatch.setattr(build, "run", train)
+    assert run("build", "--format", "html").code == 0
+    assert ahead[-1] == ["toy", "other"]
+    assert all(names == ahead[-1][: len(names)] for names in ahead)
