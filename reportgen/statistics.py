@@ -324,6 +324,29 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(scipy.stats.binomtest(only_first, differing).pvalue) if differing else 1.0
 
 
+def cohens_g(only_first: int, only_second: int) -> float:
+    """Cohen's effect size g (1988, chapter 5) of two classifiers on the same examples.
+
+    Args:
+        only_first: examples that only the first classifier gets right.
+        only_second: examples that only the second gets right.
+
+    Returns:
+        The share of the first in both together, minus a half; 0 where there are none.
+    """
+    differing = only_first + only_second
+    return only_first / differing - 0.5 if differing else 0.0
+
+
+def cohens_h(first: float, second: float) -> float:
+    """Cohen's effect size h (1988, chapter 6) of two proportions, first minus second.
+
+    It is the difference of the angles 2 arcsin √p, in radians, on which equal steps are about
+    equally easy to detect, near 0 and 1 as in the middle.
+    """
+    return 2 * math.asin(math.sqrt(first)) - 2 * math.asin(math.sqrt(second))
+
+
 # --------------------------------------------------------------------------- paired differences
 
 

@@ -21,6 +21,8 @@ from reportgen.statistics import (
     Statistic,
     bootstrap_interval,
     bootstrap_intervals,
+    cohens_g,
+    cohens_h,
     holm,
     mcnemar,
     mean_interval,
@@ -405,6 +407,29 @@ def test_many_seeds_are_flipped_at_random_and_alike_each_time() -> None:
     p_value = sign_flip(differences)
     assert p_value == sign_flip(differences)
     assert p_value == pytest.approx(scipy.stats.ttest_1samp(differences, 0).pvalue, rel=0.1)
+
+
+# -------------------------------------------------------------------------------- effect sizes
+
+
+def test_effect_size_h_is_that_of_cohens_example() -> None:
+    """Cohen (1988), example 6.5, page 203, to the digits that R's package pwr gives for it."""
+    assert cohens_h(0.5, 0.4) == pytest.approx(0.2013579, abs=5e-8)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "angle"), [(0.75, 0.25, math.pi / 3), (0, 0.5, -math.pi / 2), (1, 0, math.pi)]
+)
+def test_effect_size_h_is_a_difference_of_angles(
+    first: float, second: float, angle: float
+) -> None:
+    assert cohens_h(first, second) == pytest.approx(angle)
+
+
+def test_effect_size_g_is_by_how_much_a_share_exceeds_a_half() -> None:
+    assert cohens_g(30, 10) == 0.25  # the least that Cohen (1988, page 147) calls large
+    assert cohens_g(10, 30) == -0.25
+    assert cohens_g(0, 0) == 0
 
 
 # ----------------------------------------------------------------------------------- coverage
