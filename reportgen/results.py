@@ -26,6 +26,9 @@ from reportgen.errors import RequestError
 
 SCHEMA_VERSION = 1
 
+LEAST_P = 0.001
+"""P-values below it are not told exactly: their tests do not hold so far out."""
+
 Scalar = None | bool | int | float | str
 """What a table's cell may hold; a missing value is None."""
 
@@ -204,7 +207,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts in common bins, one set a group: ``edges`` has one entry more than each ``counts``."""
+    """Counts in common bins, one set a group: ``edges`` has one entry more than each ``counts``.
+
+    ``y_scale`` is ``linear`` or ``log``; on a logarithmic axis an empty bin stands on its bottom.
+    """
 
     kind: ClassVar[str] = "histogram"
     x_label: str
@@ -212,6 +218,7 @@ class Histogram:
     edges: tuple[float, ...]
     groups: tuple[tuple[str, tuple[int, ...]], ...]
     vertical: tuple[Marker, ...] = ()
+    y_scale: str = "linear"
 
 
 Drawing = Lines | Images | HeatMap | Histogram

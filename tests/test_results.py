@@ -50,6 +50,7 @@ DRAWINGS = (
     Images(("row",), ("one", "two"), np.arange(2 * 784, dtype=np.uint8).reshape(1, 2, 28, 28)),
     HeatMap("predicted", "actual", ("no", "yes"), ("no", "yes"), ((5, 1), (2, 4))),
     Histogram("p", "reviews", (0.0, 0.5, 1.0), (("negative", (3, 1)),), (Marker(0.5, 0, "t"),)),
+    Histogram("p", "reviews", (0.0, 0.5, 1.0), (("positive", (0, 900)),), y_scale="log"),
 )
 
 

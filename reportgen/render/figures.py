@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
@@ -527,12 +527,21 @@ def _histogram(drawing: Histogram) -> Canvas:
         )
     axes.set_xlabel(clean(drawing.x_label))
     axes.set_ylabel(clean(drawing.y_label))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.set_xlim(*_padded((drawing.edges[0], drawing.edges[-1]), "linear"))
-    axes.set_ylim(bottom=0)
+    _scale_counts(axes, drawing.y_scale)
     axes.grid(visible=False, axis="x")
     _rules(axes, drawing.vertical)
     if len(drawing.groups) > 1:
         names = [name for name, _ in drawing.groups]
         canvas.legend(loc="outside upper left", ncols=_fitting(names))
     return canvas
+
+
+def _scale_counts(axes: Axes, scale: str) -> None:
+    """The axis of counts, from 0 or, where it is logarithmic, from a little below 1."""
+    if scale == "log":
+        axes.set_yscale("log", nonpositive="clip")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="y", which="minor", size=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.set_ylim(bottom=0.7 if scale == "log" else 0)

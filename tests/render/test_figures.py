@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Annotation
 
 from reportgen.render import figures
-from reportgen.results import Figure, HeatMap, Images, LinePanel, Lines, Marker, Series
+from reportgen.results import Figure, HeatMap, Histogram, Images, LinePanel, Lines, Marker, Series
 
 
 def lines(*panels: LinePanel, **more) -> Figure:
@@ -162,3 +162,20 @@ def test_long_curves_are_thinned_to_what_can_be_seen() -> None:
     x = tuple(np.linspace(0, 1, 25_000))
     text = figures.svg(lines(LinePanel((Series("a", x, tuple(1 - v**9 for v in x)),))))
     assert len(re.findall(r"[LM]", text)) < 2000
+
+
+def test_few_beside_many_are_seen_on_a_logarithmic_axis_of_counts() -> None:
+    counts = (("few", (3, 0, 2)), ("many", (2, 40, 4000)))
+    histogram = Histogram("x", "reviews", (0, 1, 2, 3), counts, y_scale="log")
+    [axes] = drawn(Figure("f", "", "", histogram)).axes
+    few, many = axes.transData.transform([(0.5, 3), (0.5, 4000)])[:, 1]
+    bottom, top = axes.get_window_extent().y0, axes.get_window_extent().y1
+    assert few - bottom > 0.1 * (top - bottom)
+    assert many < top
+    assert {"1", "10", "100", "1,000"} <= {tick.get_text() for tick in axes.get_yticklabels()}
+
+
+def test_counts_start_from_zero_unless_they_are_asked_for_on_a_logarithmic_axis() -> None:
+    histogram = Histogram("x", "reviews", (0, 1, 2), (("all", (3, 900)),))
+    [axes] = drawn(Figure("f", "", "", histogram)).axes
+    assert axes.get_ylim()[0] == 0
