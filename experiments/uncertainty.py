@@ -44,12 +44,17 @@ def seed_columns(column: Column) -> tuple[Column, Column]:
     )
 
 
-def seed_cells(name: str, values: Sequence[float]) -> dict[str, Scalar]:
-    """The cells of a value's mean and standard deviation, one value a seed; two at least."""
-    spread = over_seeds(values)
-    if spread is None:
+def seed_cells(name: str, values: Sequence[float | None]) -> dict[str, Scalar]:
+    """The cells of a value's mean and standard deviation, one value a seed; two at least.
+
+    They are empty where the value is not defined for one of the seeds.
+    """
+    if len(values) < 2:
         raise ValueError(f"{name} has one value, which has no deviation")
-    return {f"{name}_mean": spread.mean, f"{name}_sd": spread.deviation}
+    defined = [value for value in values if value is not None]
+    spread = over_seeds(defined) if len(defined) == len(values) else None
+    mean, deviation = spread or (None, None)
+    return {f"{name}_mean": mean, f"{name}_sd": deviation}
 
 
 def named(*trials: Trial) -> str:

@@ -418,11 +418,10 @@ def test_effect_size_h_is_that_of_cohens_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "angle"), [(0.75, 0.25, math.pi / 3), (0, 0.5, -math.pi / 2), (1, 0, math.pi)]
+    ("first", "second", "angle"),
+    [(0.75, 0.25, math.pi / 3), (0, 0.5, -math.pi / 2), (1, 0, math.pi)],
 )
-def test_effect_size_h_is_a_difference_of_angles(
-    first: float, second: float, angle: float
-) -> None:
+def test_effect_size_h_is_a_difference_of_angles(first: float, second: float, angle: float) -> None:
     assert cohens_h(first, second) == pytest.approx(angle)
 
 

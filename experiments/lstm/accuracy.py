@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.lstm.against_baselines import LSTM, Baselines
-from experiments.lstm.outcome import LABELS, SIGNIFICANT, Item, Outcome
+from experiments.lstm.classification import share_difference
+from experiments.lstm.outcome import DECISION, LABELS, SIGNIFICANT, Item, Outcome
+from experiments.wording import p_told
 from reportgen.results import Column, Figure, HeatMap, Prose, Scalar, Table, prose, ref
 from reportgen.statistics import mcnemar
-
-EXPECTED_LEAD = 0.02
-"""By how much validation accuracy may exceed that on the test reviews without a reason given."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,17 @@ def _confusion_paragraph(outcome: Outcome, exhibits: Accuracy, baselines: Baseli
     kind, harsh = outcome.confusion.false_positive, outcome.confusion.false_negative
     p_value = mcnemar(kind, harsh)
     if p_value >= SIGNIFICANT:
-        tendency = "Whether it is rather too kind or too harsh can't be told (exact test, p {p})"
+        tendency = "Whether it is rather too kind or too harsh can't be told"
     elif kind > harsh:
-        tendency = "It is too kind more often than too harsh (exact test, p {p})"
+        tendency = "It is too kind more often than too harsh"
     else:
-        tendency = "It is too harsh more often than too kind (exact test, p {p})"
+        tendency = "It is too harsh more often than too kind"
     table = baselines.test
     return prose(
-        "At the threshold 0.5 the network is right on {accuracy} of the test reviews (95 % "
-        f"interval {{low}} to {{high}}). {tendency}: {{kind}} negative reviews are taken for "
-        "positive and {harsh} positive ones for negative ({figure}, {table}).",
+        f"At the threshold 0.5 {outcome.network} is right on {{accuracy}} of the test reviews "
+        f"(95 % interval {{low}} to {{high}}). {tendency} (exact test, {p_told('p', p_value)}): "
+        "{kind} negative reviews are taken for positive and {harsh} positive ones for negative "
+        "({figure}, {table}).",
         accuracy=table.cell("accuracy", method=LSTM),
         low=table.cell("accuracy_low", method=LSTM),
         high=table.cell("accuracy_high", method=LSTM),
@@ -61,19 +61,30 @@ def _confusion_paragraph(outcome: Outcome, exhibits: Accuracy, baselines: Baseli
 
 def generalisation(outcome: Outcome, baselines: Baselines) -> Prose:
     """How the validation accuracy compares with that on the test reviews."""
-    lead = outcome.run.validation_accuracy - (outcome.confusion.accuracy or 0.0)
-    if lead <= 0:
-        told = "no more than on the test reviews, although the epoch was chosen by them"
-    elif lead <= EXPECTED_LEAD:
-        told = "somewhat more than on the test reviews, as is to be expected where the epoch was "
-        told += "chosen by them"
+    probability, labels = outcome.validation
+    right = (probability >= DECISION) == (labels == 1)
+    found, test = (int(right.sum()), len(right)), outcome.confusion
+    interval = share_difference(found, (test.right, test.examples))
+    assert interval is not None  # there are reviews of both parts
+    lead = found[0] / found[1] - test.right / test.examples
+    about = "validation minus test accuracy; 95 % interval (Newcombe)"
+    if interval.low > 0:
+        told = "it was right more often on the validation reviews. Some lead is to be expected, as "
+        told += "they chose the epoch; whether that is all of it, numbers can't tell"
+    elif interval.high < 0:
+        told = "it was right less often on the validation reviews, although they chose the epoch"
     else:
-        told = "more than the choice of the epoch by them explains: the test reviews seem to "
-        told += "differ from the training part"
+        told = "the two can't be told apart"
     return prose(
-        f"On the validation reviews the network reached {{validation}}, {told} ({{accuracy}}).",
-        validation=outcome.validation_accuracy,
+        f"On the validation reviews {outcome.network} is right on {{validation}}, on the test "
+        "reviews on {accuracy}. The difference is {difference} ({low} to {high}; Newcombe's "
+        f"interval for different reviews): {told}.",
+        validation=baselines.validation.cell("accuracy", method=LSTM),
         accuracy=baselines.test.cell("accuracy", method=LSTM),
+        **{
+            name: outcome.number(value, "+.2%", about)
+            for name, value in zip(("difference", "low", "high"), (lead, *interval), strict=True)
+        },
     )
 
 
@@ -84,8 +95,8 @@ def _confusion_table(outcome: Outcome) -> Table:
     at = outcome.confusion
     columns = (
         Column("actual", "Actual"),
-        Column("predicted_negative", "Predicted negative", "Probability below 0.5.", "", ",d"),
-        Column("predicted_positive", "Predicted positive", "Probability of 0.5 or more.", "", ",d"),
+        Column("predicted_negative", "Predicted negative", "probability below 0.5", "", ",d"),
+        Column("predicted_positive", "Predicted positive", "probability of 0.5 or more", "", ",d"),
     )
     counts = ((at.true_negative, at.false_positive), (at.false_negative, at.true_positive))
     rows: tuple[dict[str, Scalar], ...] = tuple(

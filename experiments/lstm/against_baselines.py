@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from experiments.lstm.outcome import DECISION, SIGNIFICANT, Item, Outcome
 from experiments.uncertainty import interval_cells, interval_columns
-from experiments.wording import joined
+from experiments.wording import joined, p_told
 from reportgen.experiment import Array
 from reportgen.results import (
     Claim,
@@ -24,7 +24,7 @@ from reportgen.results import (
     prose,
     ref,
 )
-from reportgen.statistics import holm, mcnemar, proportion_difference, wilson
+from reportgen.statistics import cohens_g, holm, mcnemar, proportion_difference, wilson
 
 LSTM, MAJORITY = "LSTM", "majority class"
 TFIDF, NBSVM = "TF-IDF, logistic regression", "NB-SVM"
@@ -34,33 +34,60 @@ NAMES = {MAJORITY: "the majority class", TFIDF: "TF-IDF with logistic regression
 
 @dataclass(frozen=True)
 class Baselines:
-    """The comparison on the test reviews, and on the validation reviews."""
+    """The comparison on the test reviews, and on the validation reviews.
+
+    ``leads`` has for each baseline by how much the LSTM's accuracy on the test reviews exceeds its,
+    one value a seed. All seeds can be compared on these reviews; on validation reviews only the
+    first can, since most of another seed's were fitted by the baselines.
+    """
 
     test: Table
     validation: Table
+    leads: Mapping[str, Sequence[float]]
+    seeds: Number
 
     @classmethod
     def of(cls, outcome: Outcome) -> Baselines:
         """Both tables for an outcome."""
+        on_test = {LSTM: outcome.right, **_right(outcome, outcome.labels, "")}
         probability, labels = outcome.validation
-        right = (probability >= DECISION) == (labels == 1)
+        own = (probability >= DECISION) == (labels == 1)
+        leads = _leads(on_test, outcome)
         return cls(
-            _table(
-                "baselines",
-                "The LSTM and its baselines on the same test reviews, at the threshold 0.5.",
-                "test reviews",
-                {LSTM: outcome.right, **_right(outcome, outcome.labels, "")},
-                outcome,
-            ),
+            _test_table(on_test, leads, outcome),
             _table(
                 "baselines_validation",
                 "The same on the validation reviews, by which the LSTM's epoch and the penalty of "
                 "the logistic regression were chosen: both look a little too good here.",
                 "validation reviews",
-                {LSTM: right, **_right(outcome, labels, "validation_")},
+                {LSTM: own, **_right(outcome, labels, "validation_")},
                 outcome,
             ),
+            leads,
+            outcome.seed_count,
         )
+
+    @property
+    def several_seeds(self) -> bool:
+        """Whether the LSTM was trained more than once."""
+        return self.seeds.value > 1
+
+    def told_apart(self, row: Mapping[str, Scalar]) -> str:
+        """Whether the LSTM is ``better`` or ``worse`` than the baseline of a row of either table.
+
+        McNemar's test has to tell it for the first seed, and with several seeds each of them has
+        to be on that side of the baseline on the test reviews; else it ``can't be told``.
+        """
+        verdict = by_test(row)
+        if not self.several_seeds or verdict == "can't be told":
+            return verdict
+        leads = self.leads[str(row["method"])]
+        sides = [lead > 0 if verdict == "better" else lead < 0 for lead in leads]
+        return verdict if all(sides) else "can't be told"
+
+    def verdicts(self, table: Table) -> dict[str, str]:
+        """What can be told of each baseline by one of the tables."""
+        return {str(row["method"]): self.told_apart(row) for row in table.rows[1:]}
 
 
 def _right(outcome: Outcome, labels: Array, part: str) -> dict[str, Array]:
@@ -73,6 +100,48 @@ def _right(outcome: Outcome, labels: Array, part: str) -> dict[str, Array]:
         NBSVM: arrays[f"nbsvm_{part}score"] >= 0,
     }
     return {name: positive == (labels == 1) for name, positive in called.items()}
+
+
+def _leads(right: Mapping[str, Array], outcome: Outcome) -> dict[str, list[float]]:
+    """By how much each seed's LSTM exceeds each baseline in accuracy on the test reviews.
+
+    ``right`` says by method which of them it calls right, bool (m,).
+    """
+    own = [at.right for at in outcome.at(DECISION)]
+    return {
+        method: [(hits - int(judged.sum())) / len(judged) for hits in own]
+        for method, judged in right.items()
+        if method != LSTM
+    }
+
+
+def _test_table(
+    right: Mapping[str, Array], leads: Mapping[str, Sequence[float]], outcome: Outcome
+) -> Table:
+    """The comparison on the test reviews; with several seeds, each one's side, too."""
+    table = _table(
+        "baselines",
+        "The LSTM and its baselines on the same test reviews, at the threshold 0.5.",
+        "test reviews",
+        right,
+        outcome,
+    )
+    if not outcome.several_seeds:
+        return table
+    of_seeds = outcome.seed_columns(table.column("accuracy"))
+    place = 1 + table.columns.index(table.column("accuracy_high"))
+    ahead = Column("seeds_ahead", "Seeds ahead", "seeds in which the LSTM is ahead", "", "d")
+    columns = (*table.columns[:place], *of_seeds, *table.columns[place:], ahead)
+    accuracy = outcome.seed_cells("accuracy", [at.accuracy for at in outcome.at(DECISION)])
+    rows = []
+    for row in table.rows:
+        found = leads.get(str(row["method"]))
+        spread = accuracy if found is None else dict.fromkeys(accuracy)
+        count = None if found is None else sum(lead > 0 for lead in found)
+        rows.append({**row, **spread, "seeds_ahead": count})
+    own, every = outcome.origin, outcome.origins
+    trials = tuple(origin.replace(own, every, 1) for origin in table.trials)
+    return replace(table, columns=columns, rows=tuple(rows), trials=trials)
 
 
 def _table(
@@ -101,8 +170,7 @@ def _table(
         if only_lstm is not None and only_other is not None:
             difference = (only_lstm - only_other) / count
             interval = proportion_difference(only_lstm, only_other, count)
-            differing = only_lstm + only_other
-            effect = only_lstm / differing - 0.5 if differing else 0.0
+            effect = cohens_g(only_lstm, only_other)
         hits = int(judged.sum())
         rows.append(
             {
@@ -145,7 +213,7 @@ def _columns(over: str) -> tuple[Column, ...]:
 def comparison(outcome: Outcome, exhibits: Baselines) -> list[Item]:
     """What the baselines are, and how the LSTM compares."""
     scalars = outcome.baselines.scalars
-    told, values = _told(exhibits.test)
+    told, values = _told(exhibits, exhibits.test)
     return [
         prose(
             "Better than what? {table} compares with three baselines that know the same "
@@ -169,57 +237,66 @@ def comparison(outcome: Outcome, exhibits: Baselines) -> list[Item]:
     ]
 
 
-def verdict_on(row: Mapping[str, Scalar]) -> str:
-    """Whether the LSTM is ``better`` or ``worse`` than a baseline, or neither can be told."""
+def by_test(row: Mapping[str, Scalar]) -> str:
+    """Whether the first seed's LSTM is ``better`` or ``worse``, by the row's McNemar's test."""
     p_value, difference = row["p_value"], row["difference"]
     if p_value is None or float(p_value) >= SIGNIFICANT:
         return "can't be told"
     return "better" if float(difference or 0) > 0 else "worse"
 
 
-def _told(table: Table, prefix: str = "") -> tuple[str, dict[str, Value]]:
-    """What the comparison says, one baseline after the other, in a sentence with its values."""
+def _told(exhibits: Baselines, table: Table, prefix: str = "") -> tuple[str, dict[str, Value]]:
+    """What a comparison says, one baseline after the other, in a sentence with its values."""
     pieces, values = list[str](), dict[str, Value]()
     for i, row in enumerate(table.rows[1:], 1):
         for column in ("difference", "difference_low", "difference_high", "p_value"):
             values[f"{prefix}{column}{i}"] = table.cell(column, method=row["method"])
-        name = NAMES[str(row["method"])]
+        name, told_apart = NAMES[str(row["method"])], exhibits.told_apart(row)
         verdict = {
             "better": f"is better than {name}",
             "worse": f"is worse than {name}",
             "can't be told": f"can't be told apart from {name}",
-        }[verdict_on(row)]
+        }[told_apart]
         place = f"{prefix}difference"
-        numbers = (
-            f"{{{place}{i}}}, {{{place}_low{i}}} to {{{place}_high{i}}}, p {{{prefix}p_value{i}}}"
-        )
-        explained = numbers if pieces else f"difference in accuracy {numbers}"
-        pieces.append(f"{verdict} ({explained})")
+        numbers = f"{{{place}{i}}}, {{{place}_low{i}}} to {{{place}_high{i}}}, "
+        numbers += p_told(f"{prefix}p_value{i}", row["p_value"])
+        if not pieces:
+            first = "the first seed's " if exhibits.several_seeds else ""
+            numbers = f"{first}difference in accuracy {numbers}"
+        if exhibits.several_seeds and table is exhibits.test:
+            values[f"{prefix}ahead{i}"] = table.cell("seeds_ahead", method=row["method"])
+            values[f"{prefix}seeds"] = exhibits.seeds
+            numbers += f"; ahead with {{{prefix}ahead{i}}} of {{{prefix}seeds}} seeds"
+        elif told_apart != by_test(row):
+            numbers += ", but seeds disagree on the test reviews"
+        pieces.append(f"{verdict} ({numbers})")
     return f"The LSTM {joined(pieces)}", values
 
 
 def finding(exhibits: Baselines) -> Finding:
     """How the LSTM compares with the baselines on the test reviews."""
-    table = exhibits.test
-    verdicts = {str(row["method"]): verdict_on(row) for row in table.rows[1:]}
+    verdicts = exhibits.verdicts(exhibits.test)
     linear = [verdicts[TFIDF], verdicts[NBSVM]]
-    told, values = _told(table)
+    told, values = _told(exhibits, exhibits.test)
     if linear == ["worse", "worse"]:
         lead = "Both linear baselines beat the LSTM on the test reviews. "
     elif linear == ["better", "better"]:
         lead = "The LSTM beats both linear baselines on the test reviews. "
     else:
         lead = ""
-    return Finding("baselines", prose(f"{lead}{told}, by McNemar's test.", **values))
+    by = "by McNemar's test"
+    if exhibits.several_seeds:
+        by += " of the first seed and the side of each seed"
+    return Finding("baselines", prose(f"{lead}{told}, {by}.", **values))
 
 
 def meaning(exhibits: Baselines) -> Prose:
     """What the comparison with the baselines means."""
-    table = exhibits.test
-    verdicts = {str(row["method"]): verdict_on(row) for row in table.rows[1:]}
+    table, verdicts = exhibits.test, exhibits.verdicts(exhibits.test)
+    column = "accuracy_mean" if exhibits.several_seeds else "accuracy"
     values: dict[str, Value] = {
         "table": ref(table),
-        "accuracy": table.cell("accuracy", method=LSTM),
+        "accuracy": table.cell(column, method=LSTM),
         "majority": table.cell("accuracy", method=MAJORITY),
     }
     learnt = {
@@ -228,22 +305,19 @@ def meaning(exhibits: Baselines) -> Prose:
         "can't be told": "it is not shown that the network has learnt anything: as far as can be "
         "told, it has learnt nothing of use",
     }[verdicts[MAJORITY]]
+    mean = " in the mean over seeds" if exhibits.several_seeds else ""
     text = (
         "Always giving the label of most fitted reviews would be right on {majority} of the test "
-        f"reviews, the LSTM is on {{accuracy}}: {learnt}."
+        f"reviews, the LSTM is on {{accuracy}}{mean}: {learnt}."
     )
     beaten_by = [name for name in (TFIDF, NBSVM) if verdicts[name] == "worse"]
     ahead_of = [name for name in (TFIDF, NBSVM) if verdicts[name] == "better"]
     open_with = [name for name in (TFIDF, NBSVM) if verdicts[name] == "can't be told"]
     if beaten_by:
         verb = "beat" if len(beaten_by) > 1 else "beats"
-        text += (
-            f" But {_names(beaten_by)} {verb} it ({{table}}): with so many reviews, and no word "
-            "vectors learnt elsewhere, weighing words and pairs of words serves better than "
-            "reading them in order."
-        )
+        text += f" But {_names(beaten_by)} {verb} it ({{table}}), being right more often here."
     if ahead_of:
-        text += f" It is ahead of {_names(ahead_of)} ({{table}}), so reading in order has paid."
+        text += f" It is right more often here than {_names(ahead_of)} ({{table}})."
     if open_with:
         text += f" It can't be told apart from {_names(open_with)} ({{table}})."
     return prose(text, **values)
@@ -256,22 +330,29 @@ def _names(methods: Sequence[str]) -> str:
 def claim(exhibits: Baselines) -> Claim:
     """Whether validation accuracy is better than that of each baseline, stated one by one."""
     table = exhibits.validation
-    verdicts = [verdict_on(row) for row in table.rows[1:]]
+    verdicts = exhibits.verdicts(table).values()
     if "worse" in verdicts:
         verdict = Verdict.NOT_SUPPORTED
     elif set(verdicts) == {"better"}:
         verdict = Verdict.SUPPORTED
     else:
         verdict = Verdict.CANT_TELL
-    told, values = _told(table)
-    on_test, test_values = _told(exhibits.test, "test_")
+    told, values = _told(exhibits, table)
+    on_test, test_values = _told(exhibits, exhibits.test, "test_")
+    first, also, beside = "Validation", "", "Beside the rule, on"
+    if exhibits.several_seeds:
+        first, beside = "The first seed's validation", "On"
+        also = (
+            ". Other seeds have other validation reviews, most of which the baselines were fitted "
+            "to; so these seeds are compared on the test reviews, and better or worse also needs "
+            "each seed on that side of the baseline there"
+        )
     evidence = prose(
-        f"Validation accuracy is {{accuracy}} ({{low}} to {{high}}). {told} ({{table}}). Rule: "
+        f"{first} accuracy is {{accuracy}} ({{low}} to {{high}}). {told} ({{table}}). Rule: "
         "supported if it is better than each baseline on the same validation reviews, by McNemar's "
         f"exact test with a p-value below {SIGNIFICANT}, adjusted for three comparisons, as the "
-        "intervals are not; not supported if it is worse than one by that test. Beside the rule, "
-        f"on the test reviews: {on_test[0].lower()}"
-        f"{on_test[1:]} ({{test}}).",
+        f"intervals are not; not supported if it is worse than one by that test{also}. {beside} "
+        f"the test reviews: {on_test[0].lower()}{on_test[1:]} ({{test}}).",
         accuracy=table.cell("accuracy", method=LSTM),
         low=table.cell("accuracy_low", method=LSTM),
         high=table.cell("accuracy_high", method=LSTM),

@@ -59,7 +59,7 @@ def calibration(outcome: Outcome, exhibits: Calibration) -> list[Item]:
         exhibits.probabilities,
         _reliability_paragraph(outcome, exhibits),
         exhibits.reliability,
-        _measures_paragraph(exhibits),
+        _measures_paragraph(outcome, exhibits),
         exhibits.measures,
     ]
 
@@ -72,8 +72,8 @@ def _sureness_paragraph(outcome: Outcome, exhibits: Calibration) -> Prose:
         "share": outcome.number(float(sure.mean()), ".1%", about),
     }
     text = (
-        "{figure} shows how sure the network is: {share} of its probabilities lie below 0.1 or "
-        "above 0.9."
+        f"{{figure}} shows how sure {outcome.network} is: {{share}} of its probabilities lie below "
+        "0.1 or above 0.9."
     )
     if sure.all() or not sure.any():
         return prose(text, **values)
@@ -129,7 +129,7 @@ def _reliability_paragraph(outcome: Outcome, exhibits: Calibration) -> Prose:
     )
 
 
-def _measures_paragraph(exhibits: Calibration) -> Prose:
+def _measures_paragraph(outcome: Outcome, exhibits: Calibration) -> Prose:
     table = exhibits.measures
     row = table.index(measure=OVERCONFIDENCE)
     low, high = (table.rows[row][f"value_{end}"] for end in ("low", "high"))
@@ -141,11 +141,12 @@ def _measures_paragraph(exhibits: Calibration) -> Prose:
         "sureness": table.cell("value", measure=OVERCONFIDENCE),
     }
     if low is None or high is None or float(low) <= 0 <= float(high):
-        verdict = "it can't be told whether the network is too sure of itself or not sure enough"
+        verdict = f"it can't be told whether {outcome.network} is too sure of itself or not sure "
+        verdict += "enough"
     elif float(low) > 0:
-        verdict = "the network is surer of itself than it should be"
+        verdict = f"{outcome.network} is surer of itself than it should be"
     else:
-        verdict = "the network is less sure of itself than it could be"
+        verdict = f"{outcome.network} is less sure of itself than it could be"
     ends = interval_of(table, "value", row)
     interval = ""
     if ends is not None:
@@ -167,28 +168,30 @@ def _measures_paragraph(exhibits: Calibration) -> Prose:
 
 
 def _measures_table(outcome: Outcome) -> Table:
+    value = Column("value", "Value", "", "", ".4f")
     columns = (
         Column("measure", "Measure"),
-        *interval_columns(Column("value", "Value", "", "", ".4f"), "test reviews (bootstrap)"),
+        *interval_columns(value, "test reviews (bootstrap)"),
+        *outcome.seed_columns(value),
         Column("guessing", "Guessing", "always giving the share of positive reviews", "", ".4f"),
     )
     share = float(outcome.labels.mean())
-    error = calibration_error(bins(outcome.probability, outcome.labels, BINS))
+    errors = [
+        calibration_error(bins(run.probability, outcome.labels, BINS)) for run in outcome.runs
+    ]
+    brier, overconfidence = (
+        interval_cells("value", *outcome.scores[name])
+        | outcome.seed_cells("value", [each[name] for each in outcome.summaries])
+        for name in ("brier", "overconfidence")
+    )
+    error = interval_cells("value", errors[0], None) | outcome.seed_cells("value", errors)
     rows: tuple[dict[str, Scalar], ...] = (
-        {
-            "measure": BRIER,
-            **interval_cells("value", *outcome.scores["brier"]),
-            "guessing": share * (1 - share),
-        },
-        {"measure": ERROR, **interval_cells("value", error, None), "guessing": None},
-        {
-            "measure": OVERCONFIDENCE,
-            **interval_cells("value", *outcome.scores["overconfidence"]),
-            "guessing": None,
-        },
+        {"measure": BRIER, **brier, "guessing": share * (1 - share)},
+        {"measure": ERROR, **error, "guessing": None},
+        {"measure": OVERCONFIDENCE, **overconfidence, "guessing": None},
     )
     caption = "How well probabilities fit, test reviews. The nearer to zero, the better."
-    return Table("calibration", caption, columns, rows, trials=(outcome.origin,) * len(rows))
+    return Table("calibration", caption, columns, rows, trials=(outcome.origins,) * len(rows))
 
 
 def _reliability_figure(outcome: Outcome) -> Figure:
@@ -226,13 +229,15 @@ def _probabilities_figure(outcome: Outcome) -> Figure:
     return Figure(
         "probabilities",
         "Predicted probabilities of the test reviews by their actual label, with the compared "
-        "thresholds. Mistakes are negative reviews on the right, positive ones on the left.",
-        "Two overlaid histograms over the probability from 0 to 1.",
+        "thresholds. Mistakes are negative reviews on the right, positive ones on the left; they "
+        "are few, so that the axis of counts is logarithmic.",
+        "Two overlaid histograms over the probability from 0 to 1, counts on a logarithmic axis.",
         Histogram(
             "predicted probability of being positive",
             "reviews",
             tuple(edges.tolist()),
             groups,
             tuple(Marker(threshold, 0, f"{threshold:g}") for threshold in outcome.thresholds),
+            y_scale="log",
         ),
     )

@@ -73,18 +73,19 @@ def _reversed(change: Change) -> Change:
 def chosen_table(outcome: Outcome) -> Table:
     """The usual threshold and the chosen ones, on validation and on test reviews."""
     cost = outcome.settings.false_positive_cost
-    over = "test reviews (bootstrap)"
+    over = "test reviews (precision and recall: Wilson; F1 and cost: bootstrap)"
+    chosen_by = "validation reviews (bootstrap), as if they had not chosen the threshold"
     columns = (
         Column("rule", "Chosen for", "", "", ""),
         Column("threshold", "Threshold", "", "", ".4f"),
-        Column("validation_f1", "F1, validation", "", "", ".4f"),
-        Column("validation_cost", "Cost, validation", "", "", ".4f"),
+        *interval_columns(Column("validation_f1", "F1, validation", "", "", ".4f"), chosen_by),
+        *interval_columns(Column("validation_cost", "Cost, validation", "", "", ".4f"), chosen_by),
         *interval_columns(Column("f1", "F1", "on the test reviews", "", ".4f"), over),
         *interval_columns(
             Column("cost", "Cost", "mean of a test review; 1 is a false negative", "", ".4f"), over
         ),
-        Column("precision", "Precision", "", "", ".3f"),
-        Column("recall", "Recall", "", "", ".3f"),
+        *interval_columns(Column("precision", "Precision", "", "", ".3f"), over),
+        *interval_columns(Column("recall", "Recall", "", "", ".3f"), over),
     )
     curves = Curves.of(*outcome.validation)
     chosen = (DECISION, curves.best(curves.f1), curves.best(-curves.cost(cost)))
@@ -96,12 +97,14 @@ def chosen_table(outcome: Outcome) -> Table:
             {
                 "rule": rule,
                 "threshold": threshold,
-                "validation_f1": validated.f1,
-                "validation_cost": validated.cost(cost),
-                **interval_cells("f1", at.f1, at.intervals["f1"]),
+                **_cells("validation_f1", "f1", validated),
+                **interval_cells(
+                    "validation_cost", validated.cost(cost), validated.cost_interval(cost)
+                ),
+                **_cells("f1", "f1", at),
                 **interval_cells("cost", at.cost(cost), at.cost_interval(cost)),
-                "precision": at.precision,
-                "recall": at.recall,
+                **_cells("precision", "precision", at),
+                **_cells("recall", "recall", at),
             }
         )
     caption = (
@@ -110,3 +113,8 @@ def chosen_table(outcome: Outcome) -> Table:
     )
     origins = (outcome.origin,) * len(rows)
     return Table("chosen_thresholds", caption, columns, tuple(rows), trials=origins)
+
+
+def _cells(name: str, measure: str, at: Confusion) -> dict[str, Scalar]:
+    """The cells of a measure at a threshold and of its interval."""
+    return interval_cells(name, getattr(at, measure), at.intervals[measure])

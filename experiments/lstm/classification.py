@@ -19,6 +19,8 @@ from reportgen.statistics import (
     Interval,
     bootstrap_interval,
     bootstrap_intervals,
+    cohens_g,
+    cohens_h,
     mcnemar,
     proportion_difference,
     ratio,
@@ -136,12 +138,14 @@ class Change:
     """A measure at the higher of two thresholds minus that at the lower one.
 
     ``value`` is None where the measure is not defined at one of them. ``p_value`` is for no
-    change; None where nothing can be tested.
+    change; None where nothing can be tested. ``effect`` is its size: Cohen's g (1988) of accuracy,
+    Cohen's h of precision and recall, None for other measures.
     """
 
     value: float | None
     interval: Interval | None
     p_value: float | None = None
+    effect: float | None = None
 
     @property
     def told_from_zero(self) -> bool:
@@ -174,8 +178,12 @@ class Step:
     def accuracy(self) -> Change:
         """The paired change of accuracy, with McNemar's exact test."""
         gained, lost, count = self.moved_negative, self.moved_positive, self.low.examples
-        change = (gained - lost) / count if count else None
-        return Change(change, proportion_difference(gained, lost, count), mcnemar(gained, lost))
+        return Change(
+            (gained - lost) / count if count else None,
+            proportion_difference(gained, lost, count),
+            mcnemar(gained, lost),
+            cohens_g(gained, lost),
+        )
 
     @property
     def recall(self) -> Change:
@@ -184,11 +192,14 @@ class Step:
         It is minus the share of positive examples that change sides, and so can only fall. There
         is nothing to test: one such example shows that it does.
         """
-        share = _share(self.moved_positive, self.low.positive)
+        before, after = self.low.recall, self.high.recall
         found = wilson(self.moved_positive, self.low.positive)
+        if before is None or after is None or found is None:
+            return Change(None, None)
         return Change(
-            None if share is None else 0.0 - share,
-            found and Interval(0.0 - found.high, 0.0 - found.low),
+            0.0 - self.moved_positive / self.low.positive,
+            Interval(0.0 - found.high, 0.0 - found.low),
+            effect=cohens_h(after, before),
         )
 
     @property
@@ -205,7 +216,12 @@ class Step:
             return Change(None, None)
         called = [self.high.true_positive, self.high.false_positive]
         table = [called, [self.moved_positive, self.moved_negative]]
-        return Change(after - before, self._intervals[0], float(scipy.stats.fisher_exact(table)[1]))
+        return Change(
+            after - before,
+            self._intervals[0],
+            float(scipy.stats.fisher_exact(table)[1]),
+            cohens_h(after, before),
+        )
 
     @property
     def f1(self) -> Change:
@@ -371,23 +387,38 @@ class Curves:
         return float(np.sum(np.diff(np.append(0, self.recall)) * self.precision))
 
 
-def scores(probability: Array, labels: Array) -> dict[str, tuple[float, Interval | None]]:
-    """Measures that need no threshold, with their bootstrap intervals from one set of resamples.
+def summaries(probability: Array, labels: Array) -> dict[str, float]:
+    """Measures that need no threshold.
 
     ``area_under_roc`` and ``average_precision`` are those of :class:`Curves`; ``brier`` is the
     mean squared error of the probabilities (Brier 1950); ``overconfidence`` is by how much the
     mean probability of the likelier class exceeds the share of examples in which it is right.
+    """
+    curves = Curves.of(probability, labels)
+    brier, overconfidence = _means(probability, labels).mean(axis=0).tolist()
+    return {
+        "area_under_roc": curves.area_under_roc,
+        "average_precision": curves.average_precision,
+        "brier": brier,
+        "overconfidence": overconfidence,
+    }
+
+
+def _means(probability: Array, labels: Array) -> Array:
+    """What each example adds to Brier's score and to overconfidence, both means: (n, 2)."""
+    likelier = np.maximum(probability, 1 - probability)
+    right = (probability >= 0.5) == (labels == 1)
+    return np.column_stack([(probability - (labels == 1)) ** 2, likelier - right])
+
+
+def scores(probability: Array, labels: Array) -> dict[str, tuple[float, Interval | None]]:
+    """The measures of :func:`summaries` with bootstrap intervals, all from one set of resamples.
 
     The values are exact. For the intervals, examples of much the same probability are taken
     together in ``CELLS`` cells, so that counts are resampled: for 25,000 reviews that takes a
     tenth of the time, and moves the ends no more than other random draws would.
     """
-    likelier = np.maximum(probability, 1 - probability)
-    right = (probability >= 0.5) == (labels == 1)
-    means = np.column_stack([(probability - (labels == 1)) ** 2, likelier - right])
-    curves = Curves.of(probability, labels)
-    values = [curves.area_under_roc, curves.average_precision, *means.mean(axis=0).tolist()]
-    kinds = RankedKinds.of(probability, labels, CELLS)
+    means, kinds = _means(probability, labels), RankedKinds.of(probability, labels, CELLS)
     in_kinds = np.column_stack(
         [np.bincount(kinds.kind, column, minlength=len(kinds.counts)) for column in means.T]
     )
@@ -398,9 +429,9 @@ def scores(probability: Array, labels: Array) -> dict[str, tuple[float, Interval
             [kinds.areas(weights), weights @ averages / weights.sum(axis=1, keepdims=True)]
         )
 
-    names = ("area_under_roc", "average_precision", "brier", "overconfidence")
     found = bootstrap_intervals(statistic, kinds.counts)
-    return dict(zip(names, zip(values, found, strict=True), strict=True))
+    exact = summaries(probability, labels)
+    return dict(zip(exact, zip(exact.values(), found, strict=True), strict=True))
 
 
 @dataclass(frozen=True)

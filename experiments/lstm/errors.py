@@ -12,6 +12,7 @@ from experiments.data.reviews import text_of, words_of
 from experiments.lstm.classification import share_difference
 from experiments.lstm.outcome import DECISION, LABELS, SIGNIFICANT, Item, Outcome
 from experiments.uncertainty import interval_cells, interval_columns
+from experiments.wording import p_told
 from reportgen.experiment import Array, Dataset
 from reportgen.results import Column, Prose, Scalar, Table, Value, prose, ref
 from reportgen.statistics import wilson
@@ -70,8 +71,9 @@ def _length_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
     values["p"] = outcome.number(p_value, "p", "chi-squared test of equal accuracy in all groups")
     if p_value >= SIGNIFICANT:
         return prose(
-            "Does the length of a review matter? By {table} that can't be told: the differences "
-            "between the groups are no larger than chance makes them (chi-squared test, p {p}).",
+            "Does accuracy differ with the length of a review? By {table} that can't be told: the "
+            "differences between the groups are no larger than chance makes them (chi-squared "
+            f"test, {p_told('p', p_value)}).",
             **values,
         )
     for name, row in (("worst", worst), ("best", best)):
@@ -79,11 +81,12 @@ def _length_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
             values[f"{name}_{column}"] = table.cell(column, **{"from": rows[row]["from"]})
     values |= _difference(outcome, counts[best], counts[worst], "of the best and worst group")
     return prose(
-        "The length of a review matters ({table}; chi-squared test of equal accuracy, p {p}). Most "
-        "often the network is right on reviews of {best_from} to {best_to} words, {best_accuracy}, "
-        "and least often on those of {worst_from} to {worst_to}, {worst_accuracy}: a difference of "
-        "{difference} ({low} to {high}), which is the largest of several and so a little too "
-        f"large.{_cut_remark(outcome, rows[worst])}",
+        "Accuracy differs with the length of a review ({table}; chi-squared test of equal "
+        f"accuracy, {p_told('p', p_value)}). Most often {outcome.network} is right on reviews of "
+        "{best_from} to {best_to} words, {best_accuracy}, and least often on those of {worst_from} "
+        "to {worst_to}, {worst_accuracy}: a difference of {difference} ({low} to {high}), which is "
+        "the largest of several and so a little too large."
+        f"{_cut_remark(outcome, rows[worst])}",
         **values,
     )
 
@@ -120,8 +123,9 @@ def _negation_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
         verdict = "reviews with a negation are judged worse"
     return prose(
         f"{text} Accuracy on those with a negation minus accuracy on the others is {{difference}} "
-        f"({{low}} to {{high}}; Fisher's exact test, p {{p}}): {verdict}. The two kinds differ in "
-        "length and in their shares of labels as well, so this need not be the negation's doing.",
+        f"({{low}} to {{high}}; Fisher's exact test, {p_told('p', p_value)}): {verdict}. The two "
+        "kinds differ in length and in their shares of labels as well, so this need not be the "
+        "negation's doing.",
         **values,
     )
 
@@ -147,7 +151,7 @@ def _mistakes(outcome: Outcome, exhibits: Errors) -> list[Item]:
     if not outcome.dataset.facts.get("text"):
         text += " The data hold the words alone, so case and punctuation are lost."
     text += (
-        " Figures can't tell whether the network is to blame, taken in by irony or by a plot "
+        " Numbers can't tell whether the network is to blame, taken in by irony or by a plot "
         "retold, or a label that contradicts its review; the quotations can."
     )
     return [prose(text, table=ref(exhibits.mistakes)), exhibits.mistakes]
@@ -273,7 +277,7 @@ def _by_negation_table(outcome: Outcome) -> Table:
 def _mistakes_table(outcome: Outcome) -> Table:
     columns = (
         Column("actual", "Actual"),
-        Column("probability", "Probability", "Predicted, of being positive.", "", ".4f"),
+        Column("probability", "Probability", "predicted, of being positive", "", ".4f"),
         Column("text", "Review"),
     )
     rows: list[dict[str, Scalar]] = []

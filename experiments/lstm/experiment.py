@@ -14,10 +14,10 @@ from experiments.lstm.against_baselines import finding as baselines_finding
 from experiments.lstm.calibration import Calibration, calibration
 from experiments.lstm.errors import Errors, errors
 from experiments.lstm.outcome import BASELINES, TRAINER, Item, Outcome
-from experiments.lstm.seeds import Seeds, seeds, thresholds_over_seeds
-from experiments.lstm.thresholds import ROC_AREA, Thresholds, thresholds
-from experiments.lstm.thresholds import claim as thresholds_claim
-from experiments.lstm.thresholds import finding as thresholds_finding
+from experiments.lstm.raising import claim as thresholds_claim
+from experiments.lstm.raising import finding as thresholds_finding
+from experiments.lstm.seeds import seeds
+from experiments.lstm.thresholds import ROC_AREA, Thresholds, thresholds, trade_off
 from experiments.lstm.training import (
     Training,
     course_of_training,
@@ -28,7 +28,7 @@ from experiments.lstm.training import (
 )
 from experiments.uncertainty import about_seeds
 from reportgen.experiment import DataSource, Evidence, Experiment, Json, Trial, setting
-from reportgen.results import Finding, Prose, Section, prose, ref, section_with
+from reportgen.results import Finding, Prose, Section, Value, prose, ref, section_with
 
 UNTRAINED = ("thresholds", "false_positive_cost", "seeds")
 """Settings that are no part of a training."""
@@ -145,13 +145,13 @@ class LstmExperiment(Experiment[LstmSettings]):
                 ("Method", method(told.outcome, told.training)),
                 ("Hyperparameters", hyperparameter_list(told.training)),
                 ("Results", _results(told)),
-                ("Thresholds", _thresholds(told)),
+                ("Thresholds", thresholds(told.outcome, told.thresholds)),
                 ("Calibration", calibration(told.outcome, told.calibration)),
                 ("Errors", errors(told.outcome, told.errors)),
                 ("Discussion", _discussion(told)),
             ],
             _findings(told),
-            [baselines_claim(told.baselines), thresholds_claim(told.thresholds)],
+            [baselines_claim(told.baselines), thresholds_claim(told.thresholds.raising)],
         )
 
 
@@ -163,7 +163,6 @@ class _Exhibits:
     training: Training
     accuracy: Accuracy
     baselines: Baselines
-    seeds: Seeds | None
     thresholds: Thresholds
     calibration: Calibration
     errors: Errors
@@ -175,7 +174,6 @@ class _Exhibits:
             Training.of(outcome),
             Accuracy.of(outcome),
             Baselines.of(outcome),
-            Seeds.of(outcome),
             Thresholds.of(outcome),
             Calibration.of(outcome),
             Errors.of(outcome),
@@ -202,12 +200,8 @@ def _results(told: _Exhibits) -> list[Item]:
         told.training.curves,
         *accuracy(told.outcome, told.accuracy, told.baselines),
         *comparison(told.outcome, told.baselines),
-        *seeds(told.outcome, told.seeds, told.baselines),
+        *seeds(told.outcome, told.baselines),
     ]
-
-
-def _thresholds(told: _Exhibits) -> list[Item]:
-    return [*thresholds(told.outcome, told.thresholds), *thresholds_over_seeds(told.seeds)]
 
 
 def _discussion(told: _Exhibits) -> list[Item]:
@@ -232,26 +226,34 @@ def _costs(exhibits: Thresholds) -> Prose:
 
 
 def _findings(told: _Exhibits) -> list[Finding]:
+    found = [Finding("accuracy", _right(told)), baselines_finding(told.baselines)]
+    if told.thresholds.raising is not None:
+        found.append(thresholds_finding(trade_off(told.thresholds), told.thresholds.raising))
+    return found
+
+
+def _right(told: _Exhibits) -> Prose:
+    """How often the LSTM is right: over seeds if there are several, and with the first one."""
     table = told.baselines.test
-    right = prose(
-        "The LSTM calls {accuracy} ({low} to {high}) of {count} unseen reviews right; the area "
-        "under its ROC curve is {area} ({area_low} to {area_high}).",
-        accuracy=table.cell("accuracy", method=LSTM),
-        low=table.cell("accuracy_low", method=LSTM),
-        high=table.cell("accuracy_high", method=LSTM),
-        count=told.training.parts.cell("reviews", part="test"),
-        **{
-            name: told.thresholds.areas.cell(column, measure=ROC_AREA)
-            for name, column in (
-                ("area", "value"),
-                ("area_low", "value_low"),
-                ("area_high", "value_high"),
-            )
-        },
+    area = " the area under its ROC curve is {area} ({area_low} to {area_high})."
+    values: dict[str, Value] = {
+        "accuracy": table.cell("accuracy", method=LSTM),
+        "low": table.cell("accuracy_low", method=LSTM),
+        "high": table.cell("accuracy_high", method=LSTM),
+        "count": told.training.parts.cell("reviews", part="test"),
+        "area": told.thresholds.areas.cell("value", measure=ROC_AREA),
+        "area_low": told.thresholds.areas.cell("value_low", measure=ROC_AREA),
+        "area_high": told.thresholds.areas.cell("value_high", measure=ROC_AREA),
+    }
+    if not told.outcome.several_seeds:
+        calls = "The LSTM calls {accuracy} ({low} to {high}) of {count} unseen reviews right"
+        return prose(f"{calls};{area}", **values)
+    return prose(
+        "The LSTM calls {mean} ± {sd} of {count} unseen reviews right, over {seeds} seeds (mean "
+        "and standard deviation). With the first seed it is {accuracy} ({low} to {high}), and"
+        f"{area}",
+        mean=table.cell("accuracy_mean", method=LSTM),
+        sd=table.cell("accuracy_sd", method=LSTM),
+        seeds=told.outcome.seed_count,
+        **values,
     )
-    found = [
-        Finding("accuracy", right),
-        baselines_finding(told.baselines),
-        thresholds_finding(told.thresholds),
-    ]
-    return [each for each in found if each is not None]

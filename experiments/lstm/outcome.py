@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.lstm.classification import Confusion, Curves, scores
-from experiments.uncertainty import named
+from experiments.lstm.classification import Confusion, Curves, scores, summaries
+from experiments.uncertainty import named, seed_cells, seed_columns
 from reportgen.experiment import Array, Dataset, Evidence, Trial, TrialResult
-from reportgen.results import Cell, Figure, Number, Prose, Table
+from reportgen.results import Cell, Column, Figure, Number, Prose, Scalar, Table
 from reportgen.statistics import Interval
 
 if TYPE_CHECKING:
@@ -97,6 +97,33 @@ class Outcome:
         return self.run.result
 
     @property
+    def several_seeds(self) -> bool:
+        """Whether the LSTM was trained more than once."""
+        return len(self.runs) > 1
+
+    @property
+    def seed_count(self) -> Number:
+        """How many seeds the LSTM was trained with."""
+        return Number(len(self.runs), "d", "number of seeds", self.origins)
+
+    @property
+    def network(self) -> str:
+        """What a sentence calls the network that is told in detail."""
+        return "the first seed's network" if self.several_seeds else "the network"
+
+    def seed_columns(self, column: Column) -> tuple[Column, ...]:
+        """The columns of a value's mean and deviation over seeds; none for one seed."""
+        return seed_columns(column) if self.several_seeds else ()
+
+    def seed_cells(self, name: str, values: Sequence[float | None]) -> dict[str, Scalar]:
+        """Their cells, from one value a seed; none for one seed."""
+        return seed_cells(name, values) if self.several_seeds else {}
+
+    def at(self, threshold: float) -> list[Confusion]:
+        """The counts at a threshold on the test reviews, one a seed."""
+        return [Confusion.at(threshold, run.probability, self.labels) for run in self.runs]
+
+    @property
     def origin(self) -> str:
         """The first seed's trial, as the origin of numbers."""
         return named(self.run.trial)
@@ -148,6 +175,11 @@ class Outcome:
     def scores(self) -> Mapping[str, tuple[float, Interval | None]]:
         """Measures that need no threshold, by name, with intervals."""
         return scores(self.probability, self.labels)
+
+    @cached_property
+    def summaries(self) -> Sequence[Mapping[str, float]]:
+        """The same measures without intervals, one mapping a seed."""
+        return [summaries(run.probability, self.labels) for run in self.runs]
 
     @property
     def history(self) -> Mapping[str, Sequence[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,12 @@ from experiments.lstm.classification import (
     steps,
     thinned,
 )
-from experiments.lstm.outcome import SIGNIFICANT, Item, Outcome
+from experiments.lstm.outcome import Item, Outcome
+from experiments.lstm.raising import Raising, step_by_step
 from experiments.uncertainty import interval_cells, interval_columns
 from reportgen.results import (
-    Cell,
-    Claim,
     Column,
     Figure,
-    Finding,
     LinePanel,
     Lines,
     Marker,
@@ -31,11 +28,10 @@ from reportgen.results import (
     Series,
     Table,
     Value,
-    Verdict,
     prose,
     ref,
 )
-from reportgen.statistics import holm, wilson
+from reportgen.statistics import wilson
 
 CURVE_POINTS = 300
 GRID = np.linspace(0.01, 0.99, 99)
@@ -45,10 +41,10 @@ ROC_AREA, AVERAGE_PRECISION = "area under the ROC curve", "average precision"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The tables and figures on thresholds; ``steps`` is None where only one is compared."""
+    """The tables and figures on thresholds; ``raising`` is None where only one is compared."""
 
     measures: Table
-    steps: Table | None
+    raising: Raising | None
     chosen: Table
     areas: Table
     over_all: Figure
@@ -60,7 +56,7 @@ class Thresholds:
         """All of them for an outcome."""
         return cls(
             _measures_table(outcome),
-            _steps_table(outcome) if len(outcome.thresholds) > 1 else None,
+            Raising.of(outcome),
             chosen_table(outcome),
             _areas_table(outcome),
             _measures_figure(outcome),
@@ -86,7 +82,7 @@ def thresholds(outcome: Outcome, exhibits: Thresholds) -> list[Item]:
         ),
         exhibits.measures,
         exhibits.over_all,
-        *_steps_items(outcome, exhibits),
+        *_raised(outcome, exhibits),
         *chosen_thresholds(outcome, exhibits.chosen),
         _areas_paragraph(exhibits),
         exhibits.areas,
@@ -95,27 +91,11 @@ def thresholds(outcome: Outcome, exhibits: Thresholds) -> list[Item]:
     ]
 
 
-def _steps_items(outcome: Outcome, exhibits: Thresholds) -> list[Item]:
+def _raised(outcome: Outcome, exhibits: Thresholds) -> list[Item]:
     """What happens between the thresholds; nothing where there is only one."""
-    if exhibits.steps is None:
+    if exhibits.raising is None:
         return []
-    return [
-        _trade_off_paragraph(outcome, exhibits),
-        prose(
-            "{steps} takes one step at a time. The comparison is paired, since the same reviews "
-            "are judged at both thresholds, and only those in between change sides. Raising the "
-            "threshold gains those that are negative and loses those that are positive, which "
-            "McNemar's exact test compares for accuracy. Recall is a share of the positive "
-            "reviews; none of them can come back, so recall can't rise, and one lost review shows "
-            "that it falls: there is nothing to test. Precision is a share of reviews that are "
-            "not the same at both thresholds. It rises exactly if the reviews in between are less "
-            "often positive than those above, which Fisher's exact test (1935) compares; its "
-            "interval is bootstrapped over all reviews together. P-values are adjusted for the "
-            "number of steps (Holm 1979).",
-            steps=ref(exhibits.steps),
-        ),
-        exhibits.steps,
-    ]
+    return [_trade_off_paragraph(outcome, exhibits), *step_by_step(exhibits.raising)]
 
 
 def _trade_off_paragraph(outcome: Outcome, exhibits: Thresholds) -> Prose:
@@ -134,10 +114,11 @@ def _trade_off_paragraph(outcome: Outcome, exhibits: Thresholds) -> Prose:
         places = {f"rival{i}": table.cell("threshold", threshold=t) for i, t in enumerate(rivals)}
         doubt = f", but can't be told from {' and '.join(f'{{{name}}}' for name in places)}"
         values |= places
+    first = "With the first seed, of" if outcome.several_seeds else "Of"
     return prose(
-        f"{trade.text} Of the compared thresholds, {{best}} has the highest F1, {{f1}}{doubt}. The "
-        "probabilities of {moved} reviews ({share}; {share_low} to {share_high}) lie between the "
-        "outermost thresholds: these change sides.",
+        f"{trade.text} {first} the compared thresholds, {{best}} has the highest F1, "
+        f"{{f1}}{doubt}. The probabilities of {{moved}} reviews ({{share}}; {{share_low}} to "
+        "{share_high}) lie between the outermost thresholds: these change sides.",
         best=table.cell("threshold", threshold=best),
         f1=table.cell("f1", threshold=best),
         moved=outcome.number(moved, ",d", "test reviews between the outermost thresholds"),
@@ -158,18 +139,21 @@ def _f1_differs(outcome: Outcome, first: float, second: float) -> bool:
 def trade_off(exhibits: Thresholds) -> Prose:
     """What raising the threshold from the lowest to the highest does, as the numbers say."""
     table = exhibits.measures
+    over_seeds = any(column.name == "precision_mean" for column in table.columns)
+    columns = {name: f"{name}_mean" if over_seeds else name for name in ("precision", "recall")}
     ends = {"low": table.rows[0], "high": table.rows[-1]}
     values: dict[str, Value] = {
-        f"{column}_{end}": table.cell(column, threshold=row["threshold"])
-        for column in ("threshold", "precision", "recall")
+        f"{name}_{end}": table.cell(column, threshold=row["threshold"])
+        for name, column in ({"threshold": "threshold"} | columns).items()
         for end, row in ends.items()
     }
     precision, recall = (
-        _change(measure, ends["low"][measure], ends["high"][measure])
-        for measure in ("precision", "recall")
+        _change(measure, ends["low"][column], ends["high"][column])
+        for measure, column in columns.items()
     )
+    raising = "In the mean over seeds, raising" if over_seeds else "Raising"
     return prose(
-        f"Raising the threshold from {{threshold_low}} to {{threshold_high}} {precision} "
+        f"{raising} the threshold from {{threshold_low}} to {{threshold_high}} {precision} "
         f"({{precision_low}} to {{precision_high}}) and {recall} "
         "({recall_low} to {recall_high}).",
         **values,
@@ -202,164 +186,57 @@ def _areas_paragraph(exhibits: Thresholds) -> Prose:
     )
 
 
-# ---------------------------------------------------------------------------------------- claims
-
-
-def finding(exhibits: Thresholds) -> Finding | None:
-    """What raising the threshold does, and whether that is more than chance."""
-    if exhibits.steps is None:
-        return None
-    found, table = trade_off(exhibits), exhibits.steps
-    if _verdict(table) is not Verdict.SUPPORTED:
-        text, values = _step_by_step(table)
-        return Finding("thresholds", prose(f"{found.text} {text}.", **found.values, **values))
-    largest = max(range(len(table.rows)), key=lambda i: float(table.rows[i]["precision_p"] or 0))
-    return Finding(
-        "thresholds",
-        prose(
-            f"{found.text} Precision rises and recall falls at every step (Fisher's exact test of "
-            "precision, largest adjusted p {p}).",
-            p=Cell(table.id, largest, "precision_p"),
-            **found.values,
-        ),
-    )
-
-
-def claim(exhibits: Thresholds) -> Claim:
-    """Whether raising the threshold raises precision and lowers recall, at every step asked for."""
-    statement = "Raising the threshold raises precision and lowers recall."
-    rule = (
-        "Rule: supported if at every step precision rises, with an adjusted p-value of Fisher's "
-        f"exact test below {SIGNIFICANT}, and recall falls, which one positive review that changes "
-        "sides shows, as none can change back; not supported if precision falls at a step with "
-        "such a p-value."
-    )
-    if exhibits.steps is None:
-        evidence = prose(f"Only one threshold was asked for. {rule}")
-        return Claim("threshold_trade_off", statement, evidence, Verdict.CANT_TELL)
-    text, values = _step_by_step(exhibits.steps)
-    evidence = prose(f"{text} ({{table}}). {rule}", table=ref(exhibits.steps), **values)
-    return Claim("threshold_trade_off", statement, evidence, _verdict(exhibits.steps))
-
-
-def _verdict(table: Table) -> Verdict:
-    """The verdict on the claim by its rule."""
-    directions = [_direction(row) for row in table.rows]
-    if "falls" in directions:
-        return Verdict.NOT_SUPPORTED
-    recall_falls = all(float(row["recall_change"] or 0) < 0 for row in table.rows)
-    rises = set(directions) == {"rises"}
-    return Verdict.SUPPORTED if rises and recall_falls else Verdict.CANT_TELL
-
-
-def _direction(row: Mapping[str, Scalar]) -> str:
-    """Whether precision ``rises`` or ``falls`` at a step, or neither can be told."""
-    change, p_value = row["precision_change"], row["precision_p"]
-    if change is None or p_value is None or float(p_value) >= SIGNIFICANT:
-        return "can't be told"
-    return "rises" if float(change) > 0 else "falls"
-
-
-def _step_by_step(table: Table) -> tuple[str, dict[str, Value]]:
-    """What precision and recall do at each step, in a sentence with its values."""
-    pieces, values = list[str](), dict[str, Value]()
-    for i, row in enumerate(table.rows):
-        told = {}
-        for measure in ("precision", "recall"):
-            column = f"{measure}_change"
-            for name in (column, f"{column}_low", f"{column}_high"):
-                values[f"{name}{i}"] = Cell(table.id, i, name)
-            told[measure] = f"{{{column}{i}}} ({{{column}_low{i}}} to {{{column}_high{i}}}"
-        values |= {f"{end}{i}": Cell(table.id, i, end) for end in ("from", "to", "precision_p")}
-        doubt = ", not told from chance" if _direction(row) == "can't be told" else ""
-        pieces.append(
-            f"from {{from{i}}} to {{to{i}}} precision changes by {told['precision']}, p "
-            f"{{precision_p{i}}}{doubt}), recall by {told['recall']})"
-        )
-    text = "; ".join(pieces)
-    return text[0].upper() + text[1:], values
-
-
 # ---------------------------------------------------------------------------------------- tables
 
 
 def _measures_table(outcome: Outcome) -> Table:
     over = "test reviews (Wilson's score; F1 by bootstrap)"
-    columns = (
-        Column("threshold", "Threshold", "Least probability that is called positive.", "", "g"),
-        *interval_columns(Column("precision", "Precision", "", "", ".4f"), over),
-        *interval_columns(Column("recall", "Recall", "", "", ".4f"), over),
-        *interval_columns(Column("f1", "F1", "", "", ".4f"), over),
-        *interval_columns(Column("accuracy", "Accuracy", "", "", ".2%"), over),
-        Column("called_positive", "Called positive", "", "reviews", ",d"),
+    measures = (
+        Column("precision", "Precision", "", "", ".4f"),
+        Column("recall", "Recall", "", "", ".4f"),
+        Column("f1", "F1", "", "", ".4f"),
+        Column("accuracy", "Accuracy", "", "", ".2%"),
     )
+    columns = [Column("threshold", "Threshold", "least probability called positive", "", "g")]
+    for measure in measures:
+        columns += [*interval_columns(measure, over), *outcome.seed_columns(measure)]
+    columns.append(Column("called_positive", "Called positive", "", "reviews", ",d"))
     rows: list[dict[str, Scalar]] = []
     for threshold in outcome.thresholds:
-        at = Confusion.at(threshold, outcome.probability, outcome.labels)
-        cells: dict[str, Scalar] = {}
+        at, *others = outcome.at(threshold)
+        row: dict[str, Scalar] = {"threshold": threshold, "called_positive": at.called_positive}
         for name, interval in at.intervals.items():
-            cells |= interval_cells(name, getattr(at, name), interval)
-        rows.append({"threshold": threshold, **cells, "called_positive": at.called_positive})
-    caption = "The test reviews judged at several thresholds."
-    origins = (outcome.origin,) * len(rows)
-    return Table("thresholds", caption, columns, tuple(rows), key=True, trials=origins)
-
-
-def _steps_table(outcome: Outcome) -> Table:
-    over = "test reviews, paired (precision: bootstrap; recall: Wilson; accuracy: Bonett and Price)"
-    adjusted = "adjusted for the number of steps (Holm)"
-    columns = (
-        Column("from", "From", "", "", "g"),
-        Column("to", "To", "", "", "g"),
-        Column("moved", "Moved", "reviews that change sides", "", ",d"),
-        *interval_columns(Column("precision_change", "Precision", "", "", "+.4f"), over),
-        Column("precision_p", "p (precision)", f"Fisher's exact test, {adjusted}", "", "p"),
-        *interval_columns(Column("recall_change", "Recall", "", "", "+.4f"), over),
-        *interval_columns(Column("accuracy_change", "Accuracy", "", "", "+.2%"), over),
-        Column("accuracy_p", "p (accuracy)", f"McNemar's exact test, {adjusted}", "", "p"),
-    )
-    found = steps(outcome.thresholds, outcome.probability, outcome.labels)
-    changes = [{name: getattr(step, name) for name in _CHANGES} for step in found]
-    adjusted_p = {name: adjusted_p_values([c[name].p_value for c in changes]) for name in _CHANGES}
-    rows: list[dict[str, Scalar]] = []
-    for i, (step, change) in enumerate(zip(found, changes, strict=True)):
-        low, high = outcome.thresholds[i : i + 2]
-        row: dict[str, Scalar] = {"from": low, "to": high}
-        row["moved"] = step.moved_positive + step.moved_negative
-        for name in _CHANGES:
-            row |= interval_cells(f"{name}_change", change[name].value, change[name].interval)
-        row |= {f"{name}_p": adjusted_p[name][i] for name in ("precision", "accuracy")}
+            row |= interval_cells(name, getattr(at, name), interval)
+            row |= outcome.seed_cells(name, [getattr(each, name) for each in (at, *others)])
         rows.append(row)
-    caption = "What raising the threshold by a step changes on the test reviews."
-    origins = (outcome.origin,) * len(rows)
-    return Table("threshold_steps", caption, columns, tuple(rows), trials=origins)
-
-
-_CHANGES = ("precision", "recall", "accuracy")
-
-
-def adjusted_p_values(p_values: Sequence[float | None]) -> list[float | None]:
-    """P-values adjusted by Holm's method, as many as there are."""
-    adjusted = iter(holm([p for p in p_values if p is not None]))
-    return [None if p is None else next(adjusted) for p in p_values]
+    caption = "The test reviews judged at several thresholds."
+    origins = (outcome.origins,) * len(rows)
+    return Table("thresholds", caption, tuple(columns), tuple(rows), key=True, trials=origins)
 
 
 def _areas_table(outcome: Outcome) -> Table:
+    value = Column("value", "Value", "", "", ".4f")
     columns = (
         Column("measure", "Measure"),
-        *interval_columns(Column("value", "Value", "", "", ".4f"), "test reviews (bootstrap)"),
+        *interval_columns(value, "test reviews (bootstrap)"),
+        *outcome.seed_columns(value),
         Column("guessing", "Guessing", "what probabilities by chance would reach", "", ".4f"),
     )
     share = float(outcome.labels.mean())
     rows: list[dict[str, Scalar]] = [
-        {"measure": measure, **interval_cells("value", *outcome.scores[name]), "guessing": level}
+        {
+            "measure": measure,
+            **interval_cells("value", *outcome.scores[name]),
+            **outcome.seed_cells("value", [each[name] for each in outcome.summaries]),
+            "guessing": level,
+        }
         for measure, name, level in (
             (ROC_AREA, "area_under_roc", 0.5),
             (AVERAGE_PRECISION, "average_precision", share),
         )
     ]
     caption = "Two areas that sum up all thresholds, test reviews."
-    return Table("areas", caption, columns, tuple(rows), trials=(outcome.origin,) * len(rows))
+    return Table("areas", caption, columns, tuple(rows), trials=(outcome.origins,) * len(rows))
 
 
 # --------------------------------------------------------------------------------------- figures

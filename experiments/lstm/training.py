@@ -27,6 +27,8 @@ from reportgen.results import (
 
 QUANTILES = {"shortest": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 QUANTILES |= {"longest": 1.0}
+ACTIVATIONS = {"LSTM": "tanh, gates sigmoid", "Dense": "sigmoid"}
+"""By kind of layer, as the trainer builds it: Keras' own of an LSTM, a sigmoid at the end."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def method(outcome: Outcome, exhibits: Training) -> list[Item]:
             "{share}. The LSTM (Hochreiter and Schmidhuber 1997) has a cell that gates let it "
             "write, keep and show; its state after the last word is all that the dense unit sees.",
             layers=ref(exhibits.layers),
-            total=exhibits.layers.cell("parameters", layer="Total"),
+            total=exhibits.layers.cell("parameters", layer="total"),
             share=outcome.number(share, ".1%", "share of the parameters in the embedding"),
         ),
         exhibits.layers,
@@ -246,15 +248,15 @@ def overfitting(outcome: Outcome, exhibits: Training) -> Prose:
 def _parts_table(outcome: Outcome) -> Table:
     columns = (
         Column("part", "Part"),
-        Column("reviews", "Reviews", "Number of reviews.", format=",d"),
-        Column("positive", "Positive", "Reviews with a positive label.", format=",d"),
-        Column("mean_words", "Mean length", "Before cutting.", "words", ".1f"),
-        Column("mean_words_kept", "After cutting", "Mean length after cutting.", "words", ".1f"),
-        Column("share_cut", "Cut", "Share of reviews that were cut.", format=".1%"),
+        Column("reviews", "Reviews", "number of reviews", format=",d"),
+        Column("positive", "Positive", "reviews with a positive label", format=",d"),
+        Column("mean_words", "Mean length", "before cutting", "words", ".1f"),
+        Column("mean_words_kept", "After cutting", "mean length after cutting", "words", ".1f"),
+        Column("share_cut", "Cut", "share of reviews that were cut", format=".1%"),
         Column(
             "share_unknown",
             "Unknown",
-            "Share of the words kept that are outside of the vocabulary.",
+            "share of the words kept that are outside of the vocabulary",
             format=".1%",
         ),
     )
@@ -305,20 +307,29 @@ def _layers_table(outcome: Outcome) -> Table:
     layers = outcome.result.scalars["layers"]
     rows: list[dict[str, Scalar]] = [
         {
-            "layer": layer["type"],
+            "layer": layer["name"],
+            "kind": layer["type"],
             "output": " × ".join(str(size) for size in layer["output"]),
+            "activation": ACTIVATIONS.get(layer["type"]),
             "parameters": layer["parameters"],
         }
         for layer in layers
     ]
     total = sum(layer["parameters"] for layer in layers)
-    rows.append({"layer": "Total", "output": None, "parameters": total})
+    rows.append(
+        {"layer": "total", "kind": None, "output": None, "activation": None, "parameters": total}
+    )
     columns = (
         Column("layer", "Layer"),
-        Column("output", "Output", "Shape for one review."),
-        Column("parameters", "Parameters", "Numbers that training adjusts.", format=",d"),
+        Column("kind", "Kind", "class of the layer in Keras"),
+        Column("output", "Outputs", "how many values the layer gives for a review"),
+        Column("activation", "Activation"),
+        Column("parameters", "Parameters", format=",d"),
     )
-    caption = "The layers with their parameters, as counted by the plain Keras model."
+    caption = (
+        "The layers as Keras counts them, and how many parameters each has: trained weights and "
+        "biases. The embedding gives its values for each word."
+    )
     origins = (outcome.origin,) * len(rows)
     return Table("architecture", caption, columns, tuple(rows), trials=origins)
 

@@ -37,6 +37,10 @@ def test_one_seed_has_no_deviation() -> None:
         uncertainty.seed_cells("error", [1.0])
 
 
+def test_a_value_that_one_seed_lacks_has_no_spread() -> None:
+    assert uncertainty.seed_cells("error", [1.0, None]) == {"error_mean": None, "error_sd": None}
+
+
 def test_a_trial_is_named_with_its_seed_once() -> None:
     plain = Trial("lstm", "module:train", {}, 3, "LSTM")
     labelled = Trial("lstm", "module:train", {}, 4, "LSTM, seed 4")

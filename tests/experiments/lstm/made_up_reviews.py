@@ -57,9 +57,9 @@ def result(**changes: Any) -> TrialResult:
         "val_accuracy": [0.8, 0.87, 0.86],
     }
     layers = [
-        {"type": "Embedding", "name": "e", "output": [500, 128], "parameters": 1_280_000},
-        {"type": "LSTM", "name": "l", "output": [64], "parameters": 49_408},
-        {"type": "Dense", "name": "d", "output": [1], "parameters": 65},
+        {"type": "Embedding", "name": "embedding", "output": [500, 128], "parameters": 1_280_000},
+        {"type": "LSTM", "name": "lstm", "output": [64], "parameters": 49_408},
+        {"type": "Dense", "name": "dense", "output": [1], "parameters": 65},
     ]
     scalars = {
         "chosen_epoch": 2,

@@ -203,6 +203,16 @@ def test_the_change_of_cost_is_the_difference_of_costs() -> None:
     assert change.interval == pytest.approx(mean_interval(paired), abs=0.005)
 
 
+def test_effect_sizes_of_a_step_are_cohens() -> None:
+    """Precision rises from 0.5 to 0.75, recall falls from 0.75 to 0.25."""
+    low = Confusion(true_positive=36, false_positive=36, false_negative=12, true_negative=28)
+    high = Confusion(true_positive=12, false_positive=4, false_negative=36, true_negative=60)
+    step = Step(low, high)
+    assert step.precision.effect == pytest.approx(2 * np.pi / 3 - np.pi / 2)
+    assert step.recall.effect == pytest.approx(np.pi / 3 - 2 * np.pi / 3)
+    assert step.accuracy.effect == pytest.approx(32 / (32 + 24) - 0.5)
+
+
 # ------------------------------------------------------------------------------- all thresholds
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from made_up_reviews import (
     TEST_REVIEWS,
+    VALIDATION_REVIEWS,
     baselines,
     over_seeds,
     paragraph,
@@ -19,13 +20,15 @@ from made_up_reviews import (
     section,
     text,
     value,
+    wrong_on,
 )
 from sklearn import metrics
 
+from experiments.lstm.classification import bins, calibration_error, share_difference
 from experiments.lstm.errors import excerpt
 from experiments.lstm.experiment import UNTRAINED, LstmExperiment, LstmSettings
-from reportgen.experiment import Dataset
-from reportgen.results import Lines
+from reportgen.experiment import Array, Dataset, TrialResult
+from reportgen.results import Histogram, Lines
 
 ROOT = Path(__file__).parents[3]
 
@@ -75,6 +78,51 @@ def test_the_chapter_has_all_its_parts_and_figures(dataset: Dataset) -> None:
     assert isinstance(curve, Lines)
     assert [marker.label for marker in curve.panels[0].markers] == ["0.3", "0.5", "0.7"]
     assert "hyperparameters" in chapter.tables
+
+
+def test_layers_are_listed_as_in_the_other_chapters(dataset: Dataset) -> None:
+    table = section(dataset).tables["architecture"]
+    assert [column.title for column in table.columns] == [
+        "Layer",
+        "Kind",
+        "Outputs",
+        "Activation",
+        "Parameters",
+    ]
+    assert [tuple(row.values()) for row in table.rows] == [
+        ("embedding", "Embedding", "500 × 128", None, 1_280_000),
+        ("lstm", "LSTM", "64", "tanh, gates sigmoid", 49_408),
+        ("dense", "Dense", "1", "sigmoid", 65),
+        ("total", None, None, None, 1_329_473),
+    ]
+
+
+def test_columns_are_described_in_lower_case_and_without_a_full_stop(dataset: Dataset) -> None:
+    names = {"Brier", "Cohen's", "Fisher's", "McNemar's"}
+    chapter = over_seeds(dataset, [result(), result()])
+    for table in chapter.tables.values():
+        for column in table.columns:
+            first = column.description.split(" ")[0].rstrip(":,")
+            assert first in names or first == first.lower(), column
+            assert not column.description.endswith("."), column
+
+
+def test_probabilities_are_counted_on_a_logarithmic_axis_where_mistakes_are_seen(
+    dataset: Dataset,
+) -> None:
+    figure = section(dataset).figures["probabilities"]
+    assert isinstance(figure.drawing, Histogram)
+    assert figure.drawing.y_scale == "log"
+    assert "logarithmic" in figure.caption
+
+
+def test_p_values_stand_in_prose_with_a_sign_of_relation(dataset: Dataset) -> None:
+    chapter = section(dataset)
+    told = paragraph(chapter, "At the threshold 0.5")
+    assert float(value(chapter, told, "p") or 0) > 0.001
+    assert "(exact test, p = {p})" in told.text
+    one_sided = wrong_on(predictions()[1], range(1, 100, 2))
+    assert "(exact test, p {p})" in text(section(dataset, probability=one_sided))
 
 
 def test_the_chosen_epoch_is_marked_in_the_training_curves(dataset: Dataset) -> None:
@@ -162,11 +210,27 @@ def test_a_useless_network_is_called_useless(dataset: Dataset) -> None:
     assert "leaves precision without a value" in told
 
 
-def test_the_validation_accuracy_is_compared_with_the_test_accuracy(dataset: Dataset) -> None:
-    probability, labels = predictions()
-    test = float(((probability >= 0.5) == labels).mean())
-    for lead, said in ((-0.01, "no more"), (0.01, "somewhat more"), (0.1, "seem to differ")):
-        assert said in text(section(dataset, val_accuracy=[0.5, test + lead, 0.5]))
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (range(5), "right more often on the validation reviews"),
+        (range(62), "the two can't be told apart"),
+        (range(120), "right less often on the validation reviews"),
+    ],
+)
+def test_the_validation_accuracy_is_told_from_the_test_accuracy_by_their_difference(
+    dataset: Dataset, wrong: range, said: str
+) -> None:
+    """Of 400 test reviews 80 are called wrong, of 300 validation reviews 5, 62 or 120."""
+    validation = wrong_on((np.arange(VALIDATION_REVIEWS) % 2), wrong)
+    test = wrong_on(predictions()[1], range(80))
+    chapter = section(dataset, probability=test, validation=validation)
+    told = paragraph(chapter, "On the validation reviews")
+    assert said in told.text
+    expected = share_difference((300 - len(wrong), 300), (320, 400))
+    ends = (value(chapter, told, "low"), value(chapter, told, "high"))
+    assert ends == pytest.approx(expected)
+    assert value(chapter, told, "difference") == pytest.approx(0.2 - len(wrong) / 300)
 
 
 def test_an_early_stop_is_told(dataset: Dataset) -> None:
@@ -207,39 +271,109 @@ def test_importing_the_chapter_loads_no_scikit_learn() -> None:
 # ------------------------------------------------------------------------------------------- seeds
 
 
-def test_one_seed_has_no_tables_over_seeds(dataset: Dataset) -> None:
-    assert not {"trainings", "seeds", "seed_steps"} & set(section(dataset).tables)
+SEEDS = (5, 15, 25)
+
+
+def of_seeds(*seeds: int, **changes: Array) -> list[TrialResult]:
+    """Trainings that differ in what they predict for the test reviews."""
+    return [result(probability=predictions(seed)[0], **changes) for seed in seeds]
+
+
+def test_one_seed_has_no_tables_or_columns_over_seeds(dataset: Dataset) -> None:
+    chapter = section(dataset)
+    assert not {"trainings", "seed_steps"} & set(chapter.tables)
+    columns = {column.name for table in chapter.tables.values() for column in table.columns}
+    assert not [name for name in columns if name.endswith(("_mean", "_sd"))]
 
 
 def test_over_seeds_mean_and_deviation_stand_beside_the_first_seeds_intervals(
     dataset: Dataset,
 ) -> None:
-    seeds = (5, 15, 25)
-    chapter = over_seeds(dataset, [result(probability=predictions(seed)[0]) for seed in seeds])
+    chapter = over_seeds(dataset, of_seeds(*SEEDS))
     labels = predictions()[1]
-    accuracy = [float(((predictions(seed)[0] >= 0.5) == labels).mean()) for seed in seeds]
+    accuracy = [float(((predictions(seed)[0] >= 0.5) == labels).mean()) for seed in SEEDS]
     assert [row["accuracy"] for row in chapter.tables["trainings"].rows] == pytest.approx(accuracy)
-    row = chapter.tables["seeds"].rows[1]
+    row = chapter.tables["thresholds"].rows[1]
     assert row["accuracy_mean"] == pytest.approx(np.mean(accuracy))
     assert row["accuracy_sd"] == pytest.approx(np.std(accuracy, ddof=1))
-    assert chapter.tables["thresholds"].rows[1]["accuracy"] == pytest.approx(accuracy[0])
+    assert row["accuracy"] == pytest.approx(accuracy[0])
+    lstm, *others = chapter.tables["baselines"].rows
+    assert lstm["accuracy_mean"] == pytest.approx(np.mean(accuracy))
+    assert [row["accuracy_mean"] for row in others] == [None] * 3
     assert chapter.tables["trainings"].trials == ("LSTM, seed 0", "LSTM, seed 1", "LSTM, seed 2")
     assert "so there is none" in text(chapter)
     assert "Another seed" not in text(chapter)
 
 
+def test_every_measure_of_the_threshold_table_has_its_spread_over_seeds(dataset: Dataset) -> None:
+    labels = predictions()[1]
+    rows = over_seeds(dataset, of_seeds(*SEEDS)).tables["thresholds"].rows
+    measured = [
+        metrics.precision_recall_fscore_support(
+            labels, predictions(seed)[0] >= 0.7, average="binary"
+        )[:3]
+        for seed in SEEDS
+    ]
+    for name, of_seed in zip(
+        ("precision", "recall", "f1"), zip(*measured, strict=True), strict=True
+    ):
+        assert rows[2][f"{name}_mean"] == pytest.approx(np.mean(of_seed))
+        assert rows[2][f"{name}_sd"] == pytest.approx(np.std(of_seed, ddof=1))
+
+
+def test_areas_and_calibration_have_their_spread_over_seeds(dataset: Dataset) -> None:
+    labels = predictions()[1]
+    tables = over_seeds(dataset, of_seeds(*SEEDS)).tables
+    roc, precision = tables["areas"].rows
+    brier, error, _ = tables["calibration"].rows
+    for row, measure in (
+        (roc, metrics.roc_auc_score),
+        (precision, metrics.average_precision_score),
+        (brier, metrics.brier_score_loss),
+    ):
+        of_seed = [measure(labels, predictions(seed)[0].astype(float)) for seed in SEEDS]
+        assert row["value_mean"] == pytest.approx(np.mean(of_seed))
+        assert row["value_sd"] == pytest.approx(np.std(of_seed, ddof=1))
+    errors = [
+        calibration_error(bins(predictions(seed)[0].astype(float), labels, 10)) for seed in SEEDS
+    ]
+    assert error["value_mean"] == pytest.approx(np.mean(errors))
+    assert error["value_low"] is None
+
+
+def test_the_first_finding_gives_mean_and_deviation_over_seeds(dataset: Dataset) -> None:
+    chapter = over_seeds(dataset, of_seeds(*SEEDS))
+    told = chapter.findings[0].sentence
+    assert "{mean} ± {sd} of {count} unseen reviews right, over {seeds} seeds" in told.text
+    row = chapter.tables["thresholds"].rows[1]
+    assert value(chapter, told, "mean") == row["accuracy_mean"]
+    assert value(chapter, told, "sd") == row["accuracy_sd"]
+    assert value(chapter, told, "seeds") == 3
+    assert "over" not in section(dataset).findings[0].sentence.text
+
+
+def test_what_thresholds_trade_is_told_in_the_mean_over_seeds(dataset: Dataset) -> None:
+    chapter = over_seeds(dataset, of_seeds(*SEEDS))
+    told = next(f.sentence for f in chapter.findings if f.id == "thresholds")
+    assert told.text.startswith("In the mean over seeds, raising")
+    means = [row["precision_mean"] for row in chapter.tables["thresholds"].rows]
+    assert value(chapter, told, "precision_high") == means[-1]
+
+
 def test_six_seeds_are_tested_by_flipping_signs(dataset: Dataset) -> None:
-    results = [result(probability=predictions(seed)[0]) for seed in range(20, 26)]
-    rows = over_seeds(dataset, results).tables["seed_steps"].rows
-    # In all six precision rises: 2 / 2^6, and twice that for two steps.
-    assert [row["precision_p"] for row in rows] == pytest.approx([0.0625, 0.0625])
+    chapter = over_seeds(dataset, of_seeds(*range(20, 26)))
+    rows = chapter.tables["seed_steps"].rows
+    # In all six precision rises: 2 / 2^6, which can't be smaller and so is not adjusted.
+    assert [row["precision_p"] for row in rows] == [0.03125, 0.03125]
+    assert [(row["precision_rises"], row["recall_falls"]) for row in rows] == [(6, 6), (6, 6)]
     assert "recall_p" not in rows[0]
+    assert "They are not adjusted" in text(chapter)
 
 
 def test_a_seed_without_a_precision_leaves_its_spread_open(dataset: Dataset) -> None:
     mute = np.full(TEST_REVIEWS, 0.6, np.float32)
     chapter = over_seeds(dataset, [result(), result(probability=mute)])
-    row = chapter.tables["seeds"].rows[2]
+    row = chapter.tables["thresholds"].rows[2]
     assert row["precision_mean"] is None
     assert row["accuracy_mean"] is not None
 

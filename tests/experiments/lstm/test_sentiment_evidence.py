@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import scipy
@@ -10,17 +12,21 @@ from made_up_reviews import (
     VALIDATION_REVIEWS,
     baselines,
     claim,
+    over_seeds,
     predictions,
+    result,
     section,
     text,
+    value,
     wrong_on,
 )
 from sklearn import metrics
 
 from experiments.lstm import LstmExperiment, LstmSettings
+from experiments.lstm.classification import Confusion
 from experiments.lstm.errors import homogeneity, length_groups, negations
 from reportgen.experiment import Array, Dataset
-from reportgen.results import Lines, Verdict
+from reportgen.results import Lines, Section, Verdict
 from reportgen.statistics import mcnemar, proportion_difference
 
 LABELS_OF_VALIDATION = (np.arange(VALIDATION_REVIEWS) % 2).astype(np.uint8)
@@ -128,6 +134,69 @@ def test_good_validation_accuracy_is_judged_against_each_baseline(
     assert said in found.evidence.text
 
 
+@pytest.mark.parametrize(
+    ("mistakes", "on_validation", "verdict"),
+    [
+        ((20, 30, 40), range(2), Verdict.SUPPORTED),
+        ((20, 30, 90), range(2), Verdict.CANT_TELL),
+        ((20, 30, 80), range(2), Verdict.CANT_TELL),
+        ((90, 100, 110), range(100), Verdict.NOT_SUPPORTED),
+        ((90, 100, 70), range(100), Verdict.CANT_TELL),
+    ],
+)
+def test_with_several_seeds_each_must_be_on_the_same_side_of_a_baseline_on_the_test_reviews(
+    dataset: Dataset, mistakes: tuple[int, ...], on_validation: range, verdict: Verdict
+) -> None:
+    """The baselines make 80 mistakes of 400 on test, and 40 of 300 on validation."""
+    found = claim(chapter_of(dataset, mistakes, on_validation), "validation_accuracy")
+    assert found.verdict is verdict
+    disagree = "but seeds disagree on the test reviews" in found.evidence.text
+    assert disagree == (verdict is Verdict.CANT_TELL)
+    assert "each seed on that side of the baseline" in found.evidence.text
+
+
+def chapter_of(
+    dataset: Dataset, mistakes: Sequence[int], on_validation: Sequence[int] = range(2)
+) -> Section:
+    """The chapter of trainings with so many mistakes on test, the same ones on validation."""
+    labels = predictions()[1]
+    validation = wrong_on(LABELS_OF_VALIDATION, on_validation)
+    results = [
+        result(probability=wrong_on(labels, range(count)), validation=validation)
+        for count in mistakes
+    ]
+    judged = wrong_on(labels, range(80))
+    validated = wrong_on(LABELS_OF_VALIDATION, range(260, 300))
+    linear = baselines(
+        tfidf_probability=judged,
+        nbsvm_score=judged,
+        tfidf_validation_probability=validated,
+        nbsvm_validation_score=validated,
+    )
+    return over_seeds(dataset, results, linear=linear)
+
+
+def test_the_finding_on_baselines_says_with_how_many_seeds_the_network_is_ahead(
+    dataset: Dataset,
+) -> None:
+    chapter = chapter_of(dataset, (20, 30, 90))
+    rows = chapter.tables["baselines"].rows
+    assert [row["seeds_ahead"] for row in rows] == [None, 3, 2, 2]
+    told = next(f.sentence for f in chapter.findings if f.id == "baselines")
+    assert "can't be told apart from NB-SVM" in told.text
+    assert [value(chapter, told, name) for name in ("ahead3", "seeds")] == [2, 3]
+    agreed = chapter_of(dataset, (20, 30, 40)).findings[1].sentence.text
+    assert agreed.startswith("The LSTM beats both linear baselines")
+
+
+def test_the_validation_reviews_of_one_seed_are_judged_without_the_test_reviews(
+    dataset: Dataset,
+) -> None:
+    found = claim(chapter_of(dataset, (90,)), "validation_accuracy")
+    assert found.verdict is Verdict.SUPPORTED
+    assert "seed" not in found.evidence.text
+
+
 # -------------------------------------------------------------------------------------- thresholds
 
 
@@ -194,6 +263,50 @@ def test_the_trade_off_is_judged_at_every_step(
     assert ("not told from chance" in found.evidence.text) == (verdict is Verdict.CANT_TELL)
 
 
+@pytest.mark.parametrize(
+    ("others", "verdict"),
+    [
+        ((0.2, 0.25), Verdict.SUPPORTED),
+        ((0.2, 1.0), Verdict.CANT_TELL),
+        ((0.25,) * 5, Verdict.SUPPORTED),
+        ((0.25, 0.25, 0.25, 0.25, 1.0), Verdict.CANT_TELL),
+    ],
+)
+def test_the_trade_off_has_to_be_seen_with_every_seed(
+    dataset: Dataset, others: tuple[float, ...], verdict: Verdict
+) -> None:
+    results = [result(probability=trading(between)) for between in (0.2, *others)]
+    chapter = over_seeds(dataset, results)
+    found = claim(chapter, "threshold_trade_off")
+    assert found.verdict is verdict
+    assert "A rise or fall counts if it is seen with every seed" in found.evidence.text
+    assert ("sign-flip" in found.evidence.text) == (len(results) >= 6)
+    rises = sum(between < 0.5 for between in (0.2, *others))
+    assert value(chapter, found.evidence, "precision_rises0") == rises
+    told = next(f.sentence.text for f in chapter.findings if f.id == "thresholds")
+    assert ("at every step with each of {seeds} seeds" in told) == (verdict is Verdict.SUPPORTED)
+
+
+def test_precision_that_falls_with_every_seed_refutes_the_trade_off(dataset: Dataset) -> None:
+    results = [result(probability=trading(1.0)) for _ in range(3)]
+    found = claim(over_seeds(dataset, results), "threshold_trade_off")
+    assert found.verdict is Verdict.NOT_SUPPORTED
+
+
+def test_each_step_has_its_effect_sizes(dataset: Dataset) -> None:
+    probability, labels = predictions()
+    row = section(dataset).tables["threshold_steps"].rows[0]
+    scored = {
+        t: metrics.precision_recall_fscore_support(labels, probability >= t, average="binary")
+        for t in (0.3, 0.5)
+    }
+    for place, name in enumerate(("precision", "recall")):
+        low, high = (2 * np.arcsin(np.sqrt(scored[t][place])) for t in (0.3, 0.5))
+        assert row[f"{name}_effect"] == pytest.approx(high - low)
+    between = (probability >= 0.3) & (probability < 0.5)
+    assert row["accuracy_effect"] == pytest.approx((labels[between] == 0).mean() - 0.5)
+
+
 def test_a_step_without_positive_reviews_leaves_the_trade_off_open(dataset: Dataset) -> None:
     labels = predictions()[1]
     judged = np.where(labels == 1, 0.9, 0.1)
@@ -223,6 +336,18 @@ def test_thresholds_are_chosen_on_validation_and_applied_to_test(dataset: Datase
     assert by_f1["f1"] == pytest.approx(metrics.f1_score(predictions()[1], called))
     assert float(by_cost["validation_cost"] or 1) <= float(usual["validation_cost"] or 0)
     assert float(by_cost["threshold"] or 0) > 0.5
+
+
+def test_every_measure_of_a_chosen_threshold_has_its_interval(dataset: Dataset) -> None:
+    for row in section(dataset).tables["chosen_thresholds"].rows:
+        for name in ("validation_f1", "validation_cost", "f1", "cost", "precision", "recall"):
+            low, at, high = (float(row[f"{name}{end}"] or 0) for end in ("_low", "", "_high"))
+            assert 0 < low < at < high < 1
+    validation = predictions(6, VALIDATION_REVIEWS)[0]
+    at_half = Confusion.at(0.5, validation, LABELS_OF_VALIDATION)
+    usual = section(dataset).tables["chosen_thresholds"].rows[0]
+    ends = (usual["validation_f1_low"], usual["validation_f1_high"])
+    assert ends == pytest.approx(at_half.intervals["f1"])
 
 
 def test_a_dear_false_positive_raises_the_threshold(dataset: Dataset) -> None:
@@ -294,7 +419,7 @@ def test_whether_length_matters_is_told_from_chance(dataset: Dataset) -> None:
     assert "By {table} that can't be told" in text(section(dataset, probability=evenly))
     long = np.flatnonzero(np.arange(TEST_REVIEWS) % 50 + 5 > 44)[::2]
     told = text(section(dataset, probability=wrong_on(labels, [0, 1, *long.tolist()])))
-    assert "The length of a review matters" in told
+    assert "Accuracy differs with the length of a review" in told
 
 
 def test_negations_are_counted_among_the_words_that_are_read(dataset: Dataset) -> None:
