@@ -268,12 +268,12 @@ def _steps_table(outcome: Outcome) -> Table:
         Column("to", "To", "", "", "g"),
         Column("moved", "Moved", "reviews that change sides", "", ",d"),
         *interval_columns(CHANGES["precision"], over),
-        Column("precision_effect", "h (precision)", h, "", "+.3f"),
+        Column("precision_effect", "h", h, "", "+.3f"),
         Column("precision_p", "p (precision)", f"Fisher's exact test, {adjusted}", "", "p"),
         *interval_columns(CHANGES["recall"], over),
-        Column("recall_effect", "h (recall)", h, "", "+.3f"),
+        Column("recall_effect", "h", h, "", "+.3f"),
         *interval_columns(CHANGES["accuracy"], over),
-        Column("accuracy_effect", "g (accuracy)", g, "", "+.3f"),
+        Column("accuracy_effect", "g", g, "", "+.3f"),
         Column("accuracy_p", "p (accuracy)", f"McNemar's exact test, {adjusted}", "", "p"),
     )
     found = steps(outcome.thresholds, outcome.probability, outcome.labels)
