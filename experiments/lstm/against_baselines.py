@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -139,9 +139,15 @@ def _test_table(
         spread = accuracy if found is None else dict.fromkeys(accuracy)
         count = None if found is None else sum(lead > 0 for lead in found)
         rows.append({**row, **spread, "seeds_ahead": count})
-    own, every = outcome.origin, outcome.origins
-    trials = tuple(origin.replace(own, every, 1) for origin in table.trials)
-    return replace(table, columns=columns, rows=tuple(rows), trials=trials)
+    return replace(
+        table, columns=columns, rows=tuple(rows), trials=_origins(right, outcome.origins, outcome)
+    )
+
+
+def _origins(methods: Iterable[str], lstm: str, outcome: Outcome) -> tuple[str, ...]:
+    """The trials that each method's row comes from, ``lstm`` naming those of the LSTM."""
+    linear = f"{lstm}; {outcome.baseline_origin}"
+    return tuple(lstm if method in (LSTM, MAJORITY) else linear for method in methods)
 
 
 def _table(
@@ -183,8 +189,7 @@ def _table(
                 "p_value": p_values.get(method),
             }
         )
-    linear = outcome.compared_origin
-    origins = tuple(outcome.origin if row["method"] in (LSTM, MAJORITY) else linear for row in rows)
+    origins = _origins(right, outcome.origin, outcome)
     return Table(
         name, caption, _columns(over), tuple(rows), key=name == "baselines", trials=origins
     )

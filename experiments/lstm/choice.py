@@ -15,6 +15,7 @@ RULES = ("usual", "highest F1", "least cost")
 def chosen_thresholds(outcome: Outcome, table: Table) -> list[Item]:
     """How thresholds were chosen, and what they gain."""
     cost = outcome.settings.false_positive_cost
+    whose = " All of it is about the first seed's network." if outcome.several_seeds else ""
     return [
         prose(
             "To pick a threshold by its result on the test reviews and then report that result "
@@ -23,7 +24,7 @@ def chosen_thresholds(outcome: Outcome, table: Table) -> list[Item]:
             "the highest F1, once for the least cost, where a false negative costs {one} and a "
             "false positive {cost}. That cost is a setting (`lstm.false_positive_cost`), not "
             "a measurement. If probabilities meant what they say, the least cost would be expected "
-            "at the threshold {expected} (Elkan 2001).",
+            f"at the threshold {{expected}} (Elkan 2001).{whose}",
             table=ref(table),
             one=Number(1, "g", "the unit of cost"),
             cost=Number(cost, "g", "the setting lstm.false_positive_cost"),

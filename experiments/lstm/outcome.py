@@ -134,11 +134,6 @@ class Outcome:
         return named(*(run.trial for run in self.runs))
 
     @property
-    def compared_origin(self) -> str:
-        """The first seed's trial and that of the baselines, as the origin of numbers."""
-        return named(self.run.trial, self.baseline_trial)
-
-    @property
     def baseline_origin(self) -> str:
         """The trial of the baselines, as the origin of numbers."""
         return named(self.baseline_trial)

@@ -360,6 +360,25 @@ def test_what_thresholds_trade_is_told_in_the_mean_over_seeds(dataset: Dataset) 
     assert value(chapter, told, "precision_high") == means[-1]
 
 
+def test_what_is_told_of_one_network_is_told_of_the_first_seeds(dataset: Dataset) -> None:
+    several, single = text(over_seeds(dataset, of_seeds(*SEEDS))), text(section(dataset))
+    assert "At the threshold 0.5 the first seed's network is right" in several
+    assert "All of it is about the first seed's network" in several
+    assert "With the first seed, of the compared thresholds" in several
+    assert "the LSTM is on {accuracy} in the mean over seeds" in several
+    assert "first seed" not in single
+
+
+def test_numbers_over_seeds_name_all_trainings_as_their_origin(dataset: Dataset) -> None:
+    tables = over_seeds(dataset, of_seeds(*SEEDS)).tables
+    every = "LSTM, seed 0; LSTM, seed 1; LSTM, seed 2"
+    for name in ("thresholds", "areas", "calibration", "seed_steps"):
+        assert set(tables[name].trials) == {every}, name
+    assert tables["baselines"].trials[0] == every
+    assert tables["baselines"].trials[2] == f"{every}; linear classifiers, seed 0"
+    assert tables["threshold_steps"].trials[0] == "LSTM, seed 0"
+
+
 def test_six_seeds_are_tested_by_flipping_signs(dataset: Dataset) -> None:
     chapter = over_seeds(dataset, of_seeds(*range(20, 26)))
     rows = chapter.tables["seed_steps"].rows
