@@ -72,6 +72,7 @@ def stepped(
 # ----------------------------------------------------------------------------- several thresholds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thresholds", STEPS)
 @pytest.mark.parametrize("measure", ["precision", "f1"])
 def test_intervals_of_changes_of_precision_and_f1_cover(
@@ -90,6 +91,7 @@ def test_intervals_of_changes_of_cost_cover(thresholds: tuple[float, float]) -> 
     assert_covers([step.cost(PRICE).interval for step in found], high - low)
 
 
+@pytest.mark.slow
 def test_bands_of_f1_cover_at_each_threshold() -> None:
     chance, grid = np.random.default_rng([4, 3]), np.array([0.05, 0.3, 0.5, 0.7, 0.95])
     found = [bands(grid, *predictions(chance, 1000))["F1"] for _ in range(2000)]
