@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-from reportgen.results import LEAST_P, Column, LinePanel, Scalar, Series, Table, Value
+from reportgen.results import Column, LinePanel, Scalar, Series, Table, Value
 
 Course = Literal["falls", "rises", "varies"]
 
@@ -55,6 +55,15 @@ def course(values: Sequence[float]) -> Course:
     return "rises" if all(after > before for before, after in steps) else "varies"
 
 
+LEAST_P = 0.001
+"""The format for p-values shows smaller ones as ``< 0.001``."""
+
+
+def p_is(p_value: float) -> str:
+    """What stands before a p-value in a sentence, so that it reads ``p = 0.012``, ``p < 0.001``."""
+    return "p" if p_value < LEAST_P else "p ="
+
+
 def listing(name: str, values: Sequence[Value]) -> tuple[str, dict[str, Value]]:
     """Places for values in a sentence, ``{name0}, {name1} and {name2}``, and what fills them."""
     places = {f"{name}{index}": value for index, value in enumerate(values)}
@@ -64,12 +73,3 @@ def listing(name: str, values: Sequence[Value]) -> tuple[str, dict[str, Value]]:
 def joined(words: Sequence[str]) -> str:
     """Words as English lists them: ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def p_told(place: str, p_value: Scalar) -> str:
-    """A place for a p-value in a sentence: ``p = {place}``; ``p {place}`` for a small one.
-
-    A p-value is shown as ``0.254`` or, if it is small, as ``< 0.001``.
-    """
-    exact = isinstance(p_value, float | int) and p_value >= LEAST_P
-    return f"p = {{{place}}}" if exact else f"p {{{place}}}"

@@ -26,9 +26,6 @@ from reportgen.errors import RequestError
 
 SCHEMA_VERSION = 1
 
-LEAST_P = 0.001
-"""P-values below it are not told exactly: their tests do not hold so far out."""
-
 Scalar = None | bool | int | float | str
 """What a table's cell may hold; a missing value is None."""
 

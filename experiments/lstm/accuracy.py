@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from experiments.lstm.against_baselines import LSTM, Baselines
 from experiments.lstm.classification import share_difference
 from experiments.lstm.outcome import DECISION, LABELS, SIGNIFICANT, Item, Outcome
-from experiments.wording import p_told
+from experiments.wording import p_is
 from reportgen.results import Column, Figure, HeatMap, Prose, Scalar, Table, prose, ref
 from reportgen.statistics import mcnemar
 
@@ -45,7 +45,7 @@ def _confusion_paragraph(outcome: Outcome, exhibits: Accuracy, baselines: Baseli
     table = baselines.test
     return prose(
         f"At the threshold 0.5 {outcome.network} is right on {{accuracy}} of the test reviews "
-        f"(95 % interval {{low}} to {{high}}). {tendency} (exact test, {p_told('p', p_value)}): "
+        f"(95 % interval {{low}} to {{high}}). {tendency} (exact test, {p_is(p_value)} {{p}}): "
         "{kind} negative reviews are taken for positive and {harsh} positive ones for negative "
         "({figure}, {table}).",
         accuracy=table.cell("accuracy", method=LSTM),

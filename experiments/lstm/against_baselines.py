@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.lstm.outcome import DECISION, SIGNIFICANT, Item, Outcome
 from experiments.uncertainty import interval_cells, interval_columns
-from experiments.wording import joined, p_told
+from experiments.wording import joined, p_is
 from reportgen.experiment import Array
 from reportgen.results import (
     Claim,
@@ -264,7 +264,7 @@ def _told(exhibits: Baselines, table: Table, prefix: str = "") -> tuple[str, dic
         }[told_apart]
         place = f"{prefix}difference"
         numbers = f"{{{place}{i}}}, {{{place}_low{i}}} to {{{place}_high{i}}}, "
-        numbers += p_told(f"{prefix}p_value{i}", row["p_value"])
+        numbers += f"{p_is(float(row['p_value'] or 0))} {{{prefix}p_value{i}}}"
         if not pieces:
             first = "the first seed's " if exhibits.several_seeds else ""
             numbers = f"{first}difference in accuracy {numbers}"

@@ -12,7 +12,7 @@ from experiments.data.reviews import text_of, words_of
 from experiments.lstm.classification import share_difference
 from experiments.lstm.outcome import DECISION, LABELS, SIGNIFICANT, Item, Outcome
 from experiments.uncertainty import interval_cells, interval_columns
-from experiments.wording import p_told
+from experiments.wording import p_is
 from reportgen.experiment import Array, Dataset
 from reportgen.results import Column, Prose, Scalar, Table, Value, prose, ref
 from reportgen.statistics import wilson
@@ -73,7 +73,7 @@ def _length_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
         return prose(
             "Does accuracy differ with the length of a review? By {table} that can't be told: the "
             "differences between the groups are no larger than chance makes them (chi-squared "
-            f"test, {p_told('p', p_value)}).",
+            f"test, {p_is(p_value)} {{p}}).",
             **values,
         )
     for name, row in (("worst", worst), ("best", best)):
@@ -82,7 +82,7 @@ def _length_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
     values |= _difference(outcome, counts[best], counts[worst], "of the best and worst group")
     return prose(
         "Accuracy differs with the length of a review ({table}; chi-squared test of equal "
-        f"accuracy, {p_told('p', p_value)}). Most often {outcome.network} is right on reviews of "
+        f"accuracy, {p_is(p_value)} {{p}}). Most often {outcome.network} is right on reviews of "
         "{best_from} to {best_to} words, {best_accuracy}, and least often on those of {worst_from} "
         "to {worst_to}, {worst_accuracy}: a difference of {difference} ({low} to {high}), which is "
         "the largest of several and so a little too large."
@@ -123,7 +123,7 @@ def _negation_paragraph(outcome: Outcome, exhibits: Errors) -> Prose:
         verdict = "reviews with a negation are judged worse"
     return prose(
         f"{text} Accuracy on those with a negation minus accuracy on the others is {{difference}} "
-        f"({{low}} to {{high}}; Fisher's exact test, {p_told('p', p_value)}): {verdict}. The two "
+        f"({{low}} to {{high}}; Fisher's exact test, {p_is(p_value)} {{p}}): {verdict}. The two "
         "kinds differ in length and in their shares of labels as well, so this need not be the "
         "negation's doing.",
         **values,

@@ -9,7 +9,7 @@ from typing import Literal
 from experiments.lstm.classification import steps
 from experiments.lstm.outcome import SIGNIFICANT, Item, Outcome
 from experiments.uncertainty import interval_cells, interval_columns, seed_cells, seed_columns
-from experiments.wording import p_told
+from experiments.wording import p_is
 from reportgen.results import (
     Cell,
     Claim,
@@ -169,12 +169,12 @@ def finding(trade_off: Prose, exhibits: Raising) -> Finding:
     if exhibits.over_seeds is not None:
         where, of = "at every step with each of {seeds} seeds", ", first seed"
         values["seeds"] = exhibits.seeds
-    largest_p = p_told("p", table.rows[largest]["precision_p"])
+    largest_p = p_is(float(table.rows[largest]["precision_p"] or 0))
     return Finding(
         "thresholds",
         prose(
             f"{trade_off.text} Precision rises and recall falls {where} (Fisher's exact test of "
-            f"precision{of}, largest adjusted {largest_p}).",
+            f"precision{of}, largest adjusted {largest_p} {{p}}).",
             **values,
         ),
     )
@@ -228,10 +228,10 @@ def _told(exhibits: Raising) -> tuple[str, dict[str, Value]]:
         )
         seeds, more = _seeds_told(exhibits, i)
         values |= more
+        p_value = f"{p_is(float(row['precision_p'] or 0))} {{precision_p{i}}}"
         pieces.append(
             f"from {{from{i}}} to {{to{i}}} precision changes by {told['precision']}, "
-            f"{p_told(f'precision_p{i}', row['precision_p'])}{doubt}), recall by "
-            f"{told['recall']}){seeds}"
+            f"{p_value}{doubt}), recall by {told['recall']}){seeds}"
         )
     text = "; ".join(pieces)
     if exhibits.over_seeds is not None:
@@ -251,7 +251,8 @@ def _seeds_told(exhibits: Raising, step: int) -> tuple[str, dict[str, Value]]:
     text = f"precision rises with {{precision_rises{step}}} of {{seeds}} seeds"
     if "precision_p" in table.rows[step]:
         values[f"flip_p{step}"] = Cell(table.id, step, "precision_p")
-        text += f" (sign-flip test, {p_told(f'flip_p{step}', table.rows[step]['precision_p'])})"
+        p_value = float(table.rows[step]["precision_p"] or 0)
+        text += f" (sign-flip test, {p_is(p_value)} {{flip_p{step}}})"
     return f", where {text} and recall falls with {{recall_falls{step}}}", values
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from reportgen.errors import RenderError
-from reportgen.results import LEAST_P, Scalar
+from reportgen.results import Scalar
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
+LEAST_P = 0.001
+"""P-values below it are not told exactly: their tests do not hold so far out."""
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
