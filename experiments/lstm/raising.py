@@ -223,20 +223,26 @@ def _told(exhibits: Raising) -> tuple[str, dict[str, Value]]:
                 values[f"{name}{i}"] = Cell(table.id, i, name)
             told[measure] = f"{{{column}{i}}} ({{{column}_low{i}}} to {{{column}_high{i}}}"
         values |= {f"{end}{i}": Cell(table.id, i, end) for end in ("from", "to", "precision_p")}
-        doubt = (
-            ", not told from chance" if exhibits.course_of_precision(i) == "can't be told" else ""
-        )
         seeds, more = _seeds_told(exhibits, i)
         values |= more
         p_value = f"{p_is(float(row['precision_p'] or 0))} {{precision_p{i}}}"
         pieces.append(
             f"from {{from{i}}} to {{to{i}}} precision changes by {told['precision']}, "
-            f"{p_value}{doubt}), recall by {told['recall']}){seeds}"
+            f"{p_value}{_doubt(exhibits, i)}), recall by {told['recall']}){seeds}"
         )
     text = "; ".join(pieces)
     if exhibits.over_seeds is not None:
         return f"With the first seed, {text}", values
     return text[0].upper() + text[1:], values
+
+
+def _doubt(exhibits: Raising, step: int) -> str:
+    """Why it can't be told where precision goes at a step, if it can't."""
+    if exhibits.course_of_precision(step) != "can't be told":
+        return ""
+    p_value = exhibits.steps.rows[step]["precision_p"]
+    untold = p_value is None or float(p_value) >= SIGNIFICANT
+    return ", not told from chance" if untold else ", but not so with every seed"
 
 
 def _seeds_told(exhibits: Raising, step: int) -> tuple[str, dict[str, Value]]:

@@ -281,6 +281,9 @@ def test_the_trade_off_has_to_be_seen_with_every_seed(
     assert found.verdict is verdict
     assert "A rise or fall counts if it is seen with every seed" in found.evidence.text
     assert ("sign-flip" in found.evidence.text) == (len(results) >= 6)
+    disagree = "but not so with every seed" in found.evidence.text
+    assert disagree == (verdict is Verdict.CANT_TELL)
+    assert "not told from chance" not in found.evidence.text
     rises = sum(between < 0.5 for between in (0.2, *others))
     assert value(chapter, found.evidence, "precision_rises0") == rises
     told = next(f.sentence.text for f in chapter.findings if f.id == "thresholds")
