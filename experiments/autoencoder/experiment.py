@@ -167,7 +167,9 @@ def _about_statistics(exhibits: Exhibits) -> Prose:
         "Intervals are 95 % BCa bootstrap intervals (Efron 1987) over the test images. Models are "
         "compared image by image: the paired differences have an interval of the same kind, an "
         "effect size d, their mean in standard deviations (Cohen 1988), and a two-sided paired "
-        "t-test, whose p-values are adjusted for all comparisons of a table together (Holm 1979)."
+        "t-test, whose p-values are adjusted for all comparisons of a table together (Holm 1979). "
+        "The intervals of median times lie between order statistics (Hettmansperger and Sheather "
+        "1986)."
     )
     places: dict[str, Value] = {}
     if exhibits.several_seeds:

@@ -33,23 +33,49 @@ def step(*of_dims: list[list[float]]) -> TimeStep:
     return found
 
 
-def test_the_median_of_few_values_lies_between_the_least_and_the_largest() -> None:
-    # All six on one side of the median: 2 / 2^6, so that the range covers it with 96.9 %.
-    interval = median_interval(np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]]))
-    assert interval == (1.0, 6.0)
-    # With five it would be 93.75 %, which is not enough; nor is there one of nothing.
+@pytest.mark.parametrize(
+    ("count", "depth", "share"),
+    [
+        # By hand, from Hettmansperger and Sheather's formula. Of 2^6 ways to lie around the median,
+        # the range leaves out 2, and one step further in 14: 62/64 and 50/64 are covered. The step
+        # is to be taken for (62/64 - 0.95) / (12/64) = 1/10, so by 5/10 / (1 + 4/10) of it.
+        (6, 1, 5 / 14),
+        # 2^9: 492/512 and 420/512, so 7/90; 7 * 7/90 / (2 + 5 * 7/90).
+        (9, 2, 49 / 215),
+    ],
+)
+def test_the_interval_of_a_median_ends_between_two_values(
+    count: int, depth: int, share: float
+) -> None:
+    values = np.random.default_rng(0).permutation(np.arange(1.0, count + 1)).reshape(3, -1)
+    interval = median_interval(values)
+    assert interval == pytest.approx((depth + share, count + 1 - depth - share))
+    # Values that are not evenly apart: an end lies between its own two alone.
+    interval = median_interval(np.exp(values))
+    low = (1 - share) * np.exp(depth) + share * np.exp(depth + 1)
+    high = (1 - share) * np.exp(count + 1 - depth) + share * np.exp(count - depth)
+    assert interval == pytest.approx((low, high))
+
+
+def test_of_five_values_no_interval_is_sure_enough() -> None:
+    # All five on one side of the median: 2 / 2^5, so that their range covers it with 93.75 %.
     assert median_interval(np.arange(5.0)) is None
     assert median_interval(np.array([])) is None
+    assert median_interval(np.arange(6.0)) is not None
 
 
-def test_the_interval_of_a_median_covers_it() -> None:
-    chance = np.random.default_rng(0)
-    samples = chance.exponential(size=(400, 19))
-    found = [median_interval(sample) for sample in samples]
-    covered = [one.low <= np.log(2) <= one.high for one in found if one is not None]
-    # For 19 values it is that from the 5th to the 15th: 98.1 % by the binomial distribution.
-    assert len(covered) == 400
-    assert np.mean(covered) == pytest.approx(0.981, abs=0.02)
+@pytest.mark.parametrize("count", [9, 19, 57])
+@pytest.mark.parametrize("law", ["symmetric", "skewed"])
+def test_the_interval_of_a_median_covers_it(law: str, count: int) -> None:
+    chance = np.random.default_rng(count)
+    shape = (4000, count)
+    samples = chance.normal(size=shape) if law == "symmetric" else chance.exponential(size=shape)
+    median = 0.0 if law == "symmetric" else np.log(2)
+    found = [one for sample in samples if (one := median_interval(sample)) is not None]
+    assert len(found) == 4000
+    covered = np.mean([low <= median <= high for low, high in found])
+    assert 0.93 <= covered <= 0.97
+    assert covered == pytest.approx(0.95, abs=0.012)
 
 
 def test_the_first_epoch_does_not_count() -> None:
