@@ -321,6 +321,8 @@ class Claim:
     statement: str
     evidence: Prose
     verdict: Verdict
+    rule: Prose | None = None
+    """By what rule the verdict follows from the evidence, unless the evidence says so itself."""
 
 
 Block = Prose | Reference
@@ -386,7 +388,8 @@ class Section:
         for part in self.parts:
             yield from (block for block in part.blocks if isinstance(block, Prose))
         yield from (finding.sentence for finding in self.findings)
-        yield from (claim.evidence for claim in self.claims)
+        for claim in self.claims:
+            yield from (text for text in (claim.evidence, claim.rule) if text is not None)
 
     def _check(self, value: Value) -> None:
         if isinstance(value, Cell):

@@ -11,6 +11,7 @@ import pytest
 from reportgen.errors import RequestError
 from reportgen.results import (
     Cell,
+    Claim,
     Column,
     DataSummary,
     Figure,
@@ -28,6 +29,7 @@ from reportgen.results import (
     Section,
     Series,
     Table,
+    Verdict,
     from_json,
     prose,
     read,
@@ -85,6 +87,22 @@ def test_a_report_comes_back_from_json_as_it_was() -> None:
     text = to_json(report())
     assert from_json(text) == report()
     assert to_json(from_json(text)) == text
+
+
+def test_a_claim_of_a_file_from_before_there_were_rules_has_none() -> None:
+    claim = Claim("c", "It is small.", prose("Yes."), Verdict.SUPPORTED, prose("If it is."))
+    whole = report(claims=(claim,))
+    assert from_json(to_json(whole)).claims == (claim,)
+    older = json.loads(to_json(whole))
+    del older["claims"][0]["rule"]
+    assert from_json(json.dumps(older)).claims[0].rule is None
+
+
+def test_a_rule_that_names_a_table_that_is_not_there_is_refused() -> None:
+    rule = prose("As {table} says.", table=ref(TABLE))
+    claim = Claim("c", "It is small.", prose("Yes."), Verdict.SUPPORTED, rule)
+    with pytest.raises(KeyError, match="errors"):
+        Section("toy", "Toy", "T1", claims=(claim,))
 
 
 def test_json_has_the_contract_that_others_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reportgen.render.contexts import (
@@ -129,20 +129,33 @@ def _composers(
 def _claims(report: Report, composers: Sequence[_Composer]) -> Claims | None:
     """All claims of the chapters, then the author's own; None if there are none."""
     views = [view for composer in composers for view in composer.claims()]
-    for claim in report.claims:
-        runs: list[Run] = []
-        for piece in claim.evidence.pieces():
-            if isinstance(piece, str):
-                runs.append(Text(piece))
-            elif isinstance(piece, Number):  # cells belong to sections, and this claim to none
-                runs.append(_number_view(piece))
-        views.append(_claim_view(claim, None, _fragments(runs)))
+    views += [_claim_view(claim, None, _of_no_section) for claim in report.claims]
     return Claims(CLAIMS, tuple(views)) if views else None
 
 
-def _claim_view(claim: Claim, chapter: Link | None, evidence: Inline) -> ClaimView:
-    statement = _fragments([Text(claim.statement)])
-    return ClaimView(chapter, statement, evidence, claim.verdict.value, _SIGNS[claim.verdict])
+def _of_no_section(paragraph: Prose) -> Inline:
+    """Prose that stands in no section, whose pieces therefore are no cells and no references."""
+    runs: list[Run] = []
+    for piece in paragraph.pieces():
+        if isinstance(piece, str):
+            runs.append(Text(piece))
+        elif isinstance(piece, Number):
+            runs.append(_number_view(piece))
+    return _fragments(runs)
+
+
+def _claim_view(
+    claim: Claim, chapter: Link | None, inline: Callable[[Prose], Inline]
+) -> ClaimView:
+    """A claim, its prose composed by ``inline``."""
+    return ClaimView(
+        chapter,
+        _fragments([Text(claim.statement)]),
+        inline(claim.evidence),
+        inline(claim.rule) if claim.rule else (),
+        claim.verdict.value,
+        _SIGNS[claim.verdict],
+    )
 
 
 def _number_view(number: Number) -> NumberView:
@@ -346,7 +359,7 @@ class _Composer:
         """The claims that the section judges."""
         chapter = Link(self.section.question, self.id)
         for claim in self.section.claims:
-            yield _claim_view(claim, chapter, self._inline(claim.evidence))
+            yield _claim_view(claim, chapter, self._inline)
 
     def _block(self, block: Block) -> BlockView:
         if isinstance(block, Prose):

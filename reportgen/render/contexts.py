@@ -236,6 +236,8 @@ class ClaimView:
     """The chapter that judges it; None if it is the author's own."""
     statement: Inline
     evidence: Inline
+    rule: Inline
+    """By what rule the verdict follows; empty if the evidence says so."""
     verdict: str
     """``supported``, ``not supported`` or ``can't be told``."""
     sign: str

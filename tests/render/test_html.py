@@ -361,6 +361,25 @@ def test_claims_stand_before_the_chapters_with_evidence_and_verdict(page) -> Non
     assert '<a href="#claims">' in text
 
 
+def test_the_rule_of_a_claim_stands_by_itself_below_its_evidence(page) -> None:
+    rule = prose("Supported below {limit}.", limit=Number(1, "d", "the limit"))
+    claim = Claim("small", "It is small.", prose("It is so."), Verdict.SUPPORTED, rule)
+    bare = Claim("own", "Mine.", prose("Yes."), Verdict.CANT_TELL)
+    report = dataclasses.replace(small(UNSURE), claims=(claim, bare))
+    seen = page(html.document(report, {}))
+    assert [found.text for found in seen.all("p", "rule")] == ["Supported below 1."]
+    assert [cell.text for cell in seen.all("td", "evidence")] == [
+        "It is so.Supported below 1.",
+        "Yes.",
+    ]
+
+
+def test_a_fingerprint_says_what_it_is(rendered) -> None:
+    told = [found.text for found in rendered("report").page.all("span", "fingerprint")]
+    assert told
+    assert all(text.startswith("SHA-256 ") for text in told)
+
+
 def test_a_report_without_claims_has_no_part_for_them() -> None:
     assert 'id="claims"' not in html.document(small(UNSURE), {})
 
