@@ -10,7 +10,7 @@ from experiments.autoencoder.exhibits import Exhibits
 from experiments.autoencoder.trainings import MEASURES, SIGNIFICANT, Step, rule
 from experiments.dense_experiment import about_quick
 from experiments.uncertainty import about_seeds
-from experiments.wording import course, joined, listing
+from experiments.wording import course, joined, listing, p_is
 from reportgen.experiment import Evidence
 from reportgen.results import (
     Claim,
@@ -22,22 +22,24 @@ from reportgen.results import (
     Value,
     Verdict,
     prose,
+    ref,
 )
 
 Item = Prose | Table | Figure
 
+Text = tuple[str, dict[str, Value]]
+"""A piece of a sentence with places, and what fills them."""
+
 
 def discussion(evidence: Evidence[Any], exhibits: Exhibits) -> list[Item]:
-    """The paragraphs of the discussion, the weightiest first."""
+    """The paragraphs of the discussion, which explain the findings; the weightiest first."""
     paragraphs: list[Item] = [
-        _about_error(exhibits),
-        *_about_steps(exhibits),
-        *_about_spread(exhibits),
-        _about_projection(exhibits),
+        *_about_gains(exhibits),
+        *_about_share_of_seeds(exhibits),
+        *_about_what_is_not_linear(exhibits),
         _about_floor(exhibits),
         _about_convergence(exhibits),
         _about_dead_units(exhibits),
-        _about_time(exhibits),
         *_about_growth(exhibits),
         about_seeds(exhibits.trainings.seeds),
     ]
@@ -50,7 +52,7 @@ def findings(exhibits: Exhibits) -> list[Finding]:
     """What is said on the report's first page."""
     return [
         Finding("error", _about_error(exhibits)),
-        *(Finding("steps", sentence) for sentence in _about_steps(exhibits, MEASURES[:1])),
+        *(Finding("steps", sentence) for sentence in _about_steps(exhibits)),
         *(Finding("seeds", sentence) for sentence in _about_spread(exhibits)),
         Finding("projection", _about_projection(exhibits)),
         Finding("time", _about_time(exhibits)),
@@ -65,12 +67,14 @@ def claims(exhibits: Exhibits) -> list[Claim]:
             "Reconstruction quality improves with the latent dimension.",
             _quality_evidence(exhibits),
             quality_verdict(exhibits.comparisons.steps),
+            _quality_rule(exhibits),
         ),
         Claim(
             "time",
             "Training time increases with the latent dimension.",
             _time_evidence(exhibits),
             time_verdict(exhibits.time_steps),
+            _time_rule(exhibits),
         ),
     ]
 
@@ -105,12 +109,18 @@ def _quality_evidence(exhibits: Exhibits) -> Prose:
     if exhibits.neighbours is None:
         return prose(ALONE)
     text, places = _steps(exhibits, exhibits.neighbours, MEASURES)
-    told_apart, filling = rule(len(exhibits.trainings.seeds))
+    tested, p_value = _least_sure(exhibits, exhibits.neighbours)
+    return prose(f"On the same test images, {text}{tested}.", **places, **p_value)
+
+
+def _quality_rule(exhibits: Exhibits) -> Prose | None:
+    if exhibits.neighbours is None:
+        return None
+    told_apart, places = rule(len(exhibits.trainings.seeds))
     return prose(
-        f"{text}. The claim is supported if every step is better by both errors, and not "
-        f"supported if one is worse by either. {told_apart}",
+        "Supported if every step is better by both errors, not supported if one is worse by "
+        f"either. {told_apart}",
         **places,
-        **filling,
     )
 
 
@@ -121,20 +131,25 @@ def _time_evidence(exhibits: Exhibits) -> Prose:
         return prose("Only first epochs were timed, and these also compile.")
     cell, parts, places = exhibits.times.cell, [], dict[str, Value]()
     for i, step in enumerate(exhibits.time_steps):
-        parts.append(f"{{ratio{i}}} times from {{smaller{i}}} to {{larger{i}}} (p-value {{p{i}}})")
+        parts.append(
+            f"{{ratio{i}}} times as long at {{larger{i}}} as at {{smaller{i}}} "
+            f"({p_is(step.p_value)} {{p{i}}})"
+        )
         places |= {
             f"ratio{i}": cell("ratio", latent_dim=step.larger),
             f"smaller{i}": cell("latent_dim", latent_dim=step.smaller),
             f"larger{i}": cell("latent_dim", latent_dim=step.larger),
             f"p{i}": cell("p_value", latent_dim=step.larger),
         }
+    return prose(f"The processor time of the median epoch is {joined(parts)}.", **places)
+
+
+def _time_rule(exhibits: Exhibits) -> Prose | None:
+    if not exhibits.time_steps:
+        return None
     return prose(
-        f"The processor time of the median epoch changes to {joined(parts)} (Mann and Whitney's "
-        "test over all epochs but the first, of all seeds; Holm-adjusted). The claim is supported "
-        "if every step takes longer, and not supported if one is shorter. "
-        f"{times.RULE}",
+        f"Supported if every step takes longer, not supported if one is shorter. {times.RULE}",
         level=Number(SIGNIFICANT, ".2f", "level of significance"),
-        **places,
     )
 
 
@@ -188,18 +203,29 @@ def _about_error(exhibits: Exhibits) -> Prose:
             f"{text} latent dimensions.",
             **values,
         )
+    interval, ends = _interval(table, "test_mse", latent_dim=exhibits.dims[-1])
     return prose(
         f"Test MSE {direction} at every step to a larger latent dimension, from {{low}} at "
-        "{low_dim} to {high} at {high_dim}.",
+        f"{{low_dim}} to {{high}} at {{high_dim}}{interval and f' ({interval})'}.",
         **_ends(table, "test_mse"),
+        **ends,
     )
 
 
-def _about_steps(exhibits: Exhibits, measures: Sequence[str] = MEASURES) -> list[Prose]:
+def _interval(table: Table, column: str, prefix: str = "", **where: int) -> Text:
+    """The interval of a cell; nothing where there is none."""
+    low, high = f"{column}_low", f"{column}_high"
+    if table.rows[table.index(**where)][low] is None:
+        return "", {}
+    text = f"95 % interval from {{{prefix}{low}}} to {{{prefix}{high}}}"
+    return text, {f"{prefix}{end}": table.cell(end, **where) for end in (low, high)}
+
+
+def _about_steps(exhibits: Exhibits) -> list[Prose]:
     """Which neighbours can be told apart; nothing to say of one latent dimension alone."""
     if exhibits.neighbours is None:
         return []
-    text, places = _steps(exhibits, exhibits.neighbours, measures)
+    text, places = _steps(exhibits, exhibits.neighbours, MEASURES[:1])
     steps = exhibits.comparisons.steps
     if not exhibits.several_seeds:
         text += ". Each was trained once, so what another seed would change is not covered"
@@ -208,40 +234,89 @@ def _about_steps(exhibits: Exhibits, measures: Sequence[str] = MEASURES) -> list
         places["count"] = _seed_count(exhibits)
     else:
         text += ". Not all differences have the same sign with every seed"
-    return [prose(f"{text}.", **places)]
+    return [prose(f"On the same test images, {text}.", **places)]
 
 
 def _seed_count(exhibits: Exhibits) -> Number:
     return Number(len(exhibits.trainings.seeds), "d", "number of seeds")
 
 
-def _steps(
-    exhibits: Exhibits, table: Table, measures: Sequence[str]
-) -> tuple[str, dict[str, Value]]:
-    """Each step with its verdict, and its difference in these errors."""
-    parts, places = [], dict[str, Value]()
-    known: list[tuple[float, Value]] = []
-    for i, step in enumerate(exhibits.comparisons.steps):
+def _steps(exhibits: Exhibits, table: Table, measures: Sequence[str]) -> Text:
+    """What the steps come to in these errors: each verdict, and the changes that matter most.
+
+    If all are better, that is the smallest change; else it is each that is not better.
+    """
+    steps = exhibits.comparisons.steps
+    better = all(step.verdicts == ("better", "better") for step in steps)
+    if better and len(steps) > 1:
+        smallest = min(steps, key=lambda step: abs(step.mse.difference_or_zero))
+        changes, places = _changes(table, smallest, measures)
+        places["smaller"] = table.cell("smaller", larger=smallest.larger)
+        places["larger"] = table.cell("larger", larger=smallest.larger)
+        text = "every step is better; the smallest difference is that from {smaller} to {larger}"
+        return f"{text} ({changes})", places
+    parts, filling = [], dict[str, Value]()
+    for i, step in enumerate(steps):
+        changes, places = _changes(table, step, measures, f"{i}_")
         for name in ("larger", "smaller"):
-            places[f"{name}{i}"] = table.cell(name, larger=step.larger)
-        numbers = []
-        for measure in measures:
-            change = f"{measure}_change"
-            for end in ("", "_low", "_high"):
-                places[f"{change}{end}{i}"] = table.cell(f"{change}{end}", larger=step.larger)
-            numbers.append(
-                f"{measure.upper()} {{{change}{i}}} [{{{change}_low{i}}}, {{{change}_high{i}}}]"
-            )
-            p_value = table.rows[i][f"{measure}_p"]
-            if p_value is not None:
-                cell = table.cell(f"{measure}_p", larger=step.larger)
-                known.append((float(str(p_value)), cell))
-        parts.append(f"{_told(step, i)} ({', '.join(numbers)})")
-    text = f"On the same test images, {'; '.join(parts)}"
-    if known:
-        places["p"] = max(known, key=lambda found: found[0])[1]
-        text += "; the largest p-value of the paired tests, Holm-adjusted, is {p}"
-    return text, places
+            filling[f"{name}{i}"] = table.cell(name, larger=step.larger)
+        told = _told(step, i)
+        if step.verdict != "better" or better:
+            told += f" ({changes})"
+            filling |= places
+        parts.append(told)
+    return "; ".join(parts), filling
+
+
+def _changes(table: Table, step: Step, measures: Sequence[str], prefix: str = "") -> Text:
+    """The change in each of these errors, with its interval: ``MSE -0.01, 95 % interval ...``."""
+    parts, filling = [], dict[str, Value]()
+    for measure in measures:
+        change = f"{measure}_change"
+        interval, places = _interval(table, change, prefix, larger=step.larger)
+        parts.append(f"{measure.upper()} {{{prefix}{change}}}{interval and f', {interval}'}")
+        filling |= {f"{prefix}{change}": table.cell(change, larger=step.larger), **places}
+    return "; ".join(parts), filling
+
+
+def _least_sure(exhibits: Exhibits, table: Table) -> Text:
+    """The largest p-value of all steps and both errors; nothing where none could be tested."""
+    known = [
+        (contrast.p_value, table.cell(f"{measure}_p", larger=step.larger))
+        for step in exhibits.comparisons.steps
+        for measure, contrast in (("mse", step.mse), ("bce", step.bce))
+        if contrast.difference is not None
+    ]
+    if not known:
+        return "", {}
+    p_value, cell = max(known, key=lambda found: found[0])
+    return f"; of all paired tests, the largest adjusted {p_is(p_value)} {{p}}", {"p": cell}
+
+
+def _about_gains(exhibits: Exhibits) -> list[Prose]:
+    """What the steps are in proportion; nothing to say of one latent dimension alone."""
+    table = exhibits.neighbours
+    if table is None:
+        return []
+    mse = _values(exhibits.comparison, "test_mse")
+    steps = exhibits.comparisons.steps
+    parts, places = [], dict[str, Value](table=ref(table))
+    for i, (step, before, after) in enumerate(zip(steps, mse, mse[1:], strict=False)):
+        parts.append(f"{{share{i}}} at {{larger{i}}}")
+        origin = f"test_mse at {step.larger} / test_mse at {step.smaller}"
+        trials = exhibits.trainings.origin(step.smaller, step.larger)
+        places[f"share{i}"] = Number(after / before, ".0%", origin, trials)
+        places[f"larger{i}"] = table.cell("larger", larger=step.larger)
+    changes = [abs(after - before) for before, after in zip(mse, mse[1:], strict=False)]
+    text = "In proportion to the error before it, a step leaves "
+    if len(changes) > 1 and course(changes) == "falls":
+        text = (
+            "The differences get smaller from step to step, as the errors do. In proportion to "
+            "the error before it, a step leaves "
+        )
+    tested, p_value = _least_sure(exhibits, table)
+    verdicts = f" ({{table}} has the paired tests{tested})"
+    return [prose(f"{text}{joined(parts)}{verdicts}.", **places, **p_value)]
 
 
 def _told(step: Step, i: int) -> str:
@@ -289,6 +364,26 @@ def _about_spread(exhibits: Exhibits) -> list[Prose]:
     return [prose(f"{text}.", **places)]
 
 
+def _about_share_of_seeds(exhibits: Exhibits) -> list[Prose]:
+    """The spread over seeds in proportion to the closest neighbours; nothing with one seed."""
+    steps, table = exhibits.neighbours_over_seeds, exhibits.comparison
+    if steps is None:
+        return []
+    spread = max(_values(table, "test_mse_sd"))
+    change = min(map(abs, _values(steps, "mse_change_mean")))
+    if not spread or not change:
+        return []
+    origin = "smallest |mse_change_mean| of neighbours_over_seeds / largest test_mse_sd"
+    trials = exhibits.trainings.origin(*exhibits.dims, every_seed=True)
+    return [
+        prose(
+            "The closest neighbours differ in their mean test MSE by {times} times the largest "
+            "standard deviation over seeds.",
+            times=Number(change / spread, ".1f", origin, trials),
+        )
+    ]
+
+
 def _about_projection(exhibits: Exhibits) -> Prose:
     """The autoencoder against PCA, by what the paired tests tell."""
     contrasts = exhibits.comparisons.projection
@@ -306,21 +401,52 @@ def _about_projection(exhibits: Exhibits) -> Prose:
             names, filling = _listed(exhibits.comparison, "latent_dim", dims, verdict[0])
             groups.append(f"{phrase} at {names}")
             places |= filling
-    text = f"The autoencoder's test MSE {joined(groups)}: "
-    parts = []
-    for i, dim in enumerate(dict.fromkeys((exhibits.dims[0], exhibits.dims[-1]))):
-        parts.append(f"{{own{i}}} against {{pca{i}}} at {{dim{i}}}")
-        places[f"own{i}"] = exhibits.comparison.cell("test_mse", latent_dim=dim)
-        places[f"pca{i}"] = exhibits.comparison.cell("pca_mse", latent_dim=dim)
-        places[f"dim{i}"] = exhibits.comparison.cell("latent_dim", latent_dim=dim)
     table = exhibits.baselines
-    known = [row for row in table.rows if row["mse_p"] is not None]
-    tested = ""
-    if known:
-        largest = max(known, key=lambda row: float(str(row["mse_p"])))
-        places["p"] = table.cell("mse_p", components=largest["components"])
-        tested = " (largest p-value of the paired tests, Holm-adjusted: {p})"
-    return prose(f"{text}{joined(parts)}{tested}.", **places)
+    closest = min(contrasts, key=lambda dim: abs(contrasts[dim].difference_or_zero))
+    where = {"components": closest}
+    interval, ends = _interval(table, "mse_change", **where)
+    if ends:
+        interval = f"; the two are closest at {{dim}} (difference {{change}}, {interval})"
+        ends |= {
+            "dim": exhibits.comparison.cell("latent_dim", latent_dim=closest),
+            "change": table.cell("mse_change", **where),
+        }
+    return prose(
+        f"The autoencoder's test MSE {joined(groups)}{interval}.",
+        **places,
+        **ends,
+    )
+
+
+def _about_what_is_not_linear(exhibits: Exhibits) -> list[Prose]:
+    """What is gained on PCA, and why it can be; nothing to say where nothing is gained."""
+    contrasts = exhibits.comparisons.projection
+    better = [dim for dim, contrast in contrasts.items() if contrast.verdict == "better"]
+    if not better:
+        return []
+    table, parts, places = exhibits.comparison, [], dict[str, Value]()
+    for i, dim in enumerate(dict.fromkeys((better[0], better[-1]))):
+        own, pca = (
+            float(str(table.rows[table.index(latent_dim=dim)][name]))
+            for name in ("test_mse", "pca_mse")
+        )
+        parts.append(f"{{share{i}}} at {{dim{i}}}")
+        trials = exhibits.trainings.origin(dim, baseline=True)
+        places[f"share{i}"] = Number(1 - own / pca, ".0%", "1 - test_mse / pca_mse", trials)
+        places[f"dim{i}"] = table.cell("latent_dim", latent_dim=dim)
+    p_value = max(contrasts[dim].p_value for dim in better)
+    least_sure = next(dim for dim in better if contrasts[dim].p_value == p_value)
+    return [
+        prose(
+            "No linear bottleneck of the same width has a smaller squared error on the training "
+            f"images than PCA. What the autoencoder gains on it, {joined(parts)}, is owed to what "
+            "is not linear in it: the ReLU of the bottleneck, and the sigmoid, which keeps pixels "
+            "in [0, 1] "
+            f"(paired tests on the test images, largest adjusted {p_is(p_value)} {{p}}).",
+            p=exhibits.baselines.cell("mse_p", components=least_sure),
+            **places,
+        )
+    ]
 
 
 def _about_floor(exhibits: Exhibits) -> Prose:
@@ -429,10 +555,10 @@ def _about_time(exhibits: Exhibits) -> Prose:
         names, places = _listed(table, "latent_dim", open_steps, "open")
         text += f"; {names} can't be told apart from the next smaller one"
         values |= places
-    else:
-        least_sure = max(exhibits.time_steps, key=lambda step: step.p_value)
-        text += " (largest p-value of Mann and Whitney's test on epochs, Holm-adjusted: {p})"
-        values["p"] = exhibits.times.cell("p_value", latent_dim=least_sure.larger)
+    elif direction != "varies":
+        interval, ends = _interval(table, column, latent_dim=exhibits.dims[-1])
+        text += f" ({interval})" if interval else ""
+        values |= ends
     return prose(f"{text}.", **values)
 
 
@@ -449,6 +575,12 @@ def _about_growth(exhibits: Exhibits) -> list[Prose]:
     text, values = _in_order(exhibits, wall_table, wall_column)
     parameters = _growth(exhibits, exhibits.comparison, "parameters")
     seconds = _growth(exhibits, table, column)
+    tested = ""
+    if exhibits.time_steps:
+        least_sure = max(exhibits.time_steps, key=lambda step: step.p_value)
+        p_value = p_is(least_sure.p_value)
+        tested = f" (Mann and Whitney's test on epochs, largest adjusted {p_value} {{p}})"
+        values["p"] = exhibits.times.cell("p_value", latent_dim=least_sure.larger)
     reason = ""
     if 1 < seconds.value < parameters.value:
         reason = (
@@ -458,7 +590,7 @@ def _about_growth(exhibits: Exhibits) -> list[Prose]:
     return [
         prose(
             f"Wall time {verdict}: in seconds, it is {text} latent dimensions. {{parameters}} "
-            f"times the parameters take {{seconds}} times the processor time{reason}.",
+            f"times the parameters take {{seconds}} times the processor time{tested}{reason}.",
             parameters=parameters,
             seconds=seconds,
             **values,

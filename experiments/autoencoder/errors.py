@@ -12,7 +12,7 @@ from experiments.autoencoder.trainings import MEASURES, SIGNIFICANT, Trainings
 from experiments.dense_experiment import image_grid
 from experiments.dense_model import DenseModel, scaled
 from experiments.uncertainty import interval_cells, interval_columns
-from experiments.wording import listing
+from experiments.wording import listing, p_is
 from reportgen.experiment import Array, Dataset, TrialResult
 from reportgen.results import (
     Column,
@@ -105,7 +105,7 @@ class ErrorAnalysis:
                 **places,
             )
         text = (
-            "{table} parts the error at latent {dim} by digit. It is smallest for the digit "
+            "{table} splits the error at latent {dim} by digit. It is smallest for the digit "
             "{easiest}, {easiest_mse}, and largest for {hardest}, {hardest_mse}. "
         )
         low = ranked[-1]["test_mse_low"]
@@ -129,7 +129,7 @@ class ErrorAnalysis:
         found = scipy.stats.spearmanr(self.ink, self.mse)
         told = found.pvalue < SIGNIFICANT
         more = "larger" if found.statistic > 0 else "smaller"
-        text = f"Images with more ink have {more} errors" if told else "Ink explains little"
+        text = f"Images with more ink tend to have {more} errors" if told else "Ink explains little"
         reason = ""
         if told and found.statistic > 0:
             reason = (
@@ -138,7 +138,7 @@ class ErrorAnalysis:
             )
         yield prose(
             text + reason + " (Spearman's rank correlation between an image's mean grey value and "
-            "its MSE: {rho}, p-value {p}).",
+            f"its MSE: {{rho}}, {p_is(float(found.pvalue))} {{p}}).",
             rho=self._number(float(found.statistic), "+.2f", "Spearman's correlation, ink and MSE"),
             p=self._number(float(found.pvalue), "p", "of Spearman's correlation, ink and MSE"),
         )

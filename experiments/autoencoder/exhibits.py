@@ -163,7 +163,7 @@ def comparison_table(trainings: Trainings, comparisons: Comparisons) -> Table:
         Column("seconds_per_epoch", "Wall time per epoch", "median epoch", "s", ".2f"),
         Column(
             "cpu_seconds_per_epoch",
-            "CPU time per epoch",
+            "Processor time per epoch",
             "time of all threads of the training's process, median epoch",
             "s",
             ".2f",
@@ -228,7 +228,7 @@ def contrast_columns(change: Column, measure: str) -> tuple[Column, ...]:
     p_value = "two-sided paired t-test over test images, Holm-adjusted"
     return (
         *interval_columns(change, IMAGES),
-        Column(f"{measure}_effect", "d", effect, format="+.2f"),
+        Column(f"{measure}_effect", "d_z", effect, format="+.2f"),
         Column(f"{measure}_p", "p", p_value, format="p"),
     )
 
@@ -269,12 +269,13 @@ def neighbours_over_seeds_table(trainings: Trainings, comparisons: Comparisons) 
 
 
 def baselines_table(trainings: Trainings, comparisons: Comparisons) -> Table:
-    """The table ``baselines``: PCA by number of components, 0 for the mean image."""
+    """The table ``baselines``: PCA by number of components; without any, the mean image."""
     explained = trainings.baseline.scalars["explained_variance"]
     arrays, rows = trainings.baseline.arrays, []
     for dim in (0, *trainings.dims):
         row: dict[str, Scalar] = {
             "components": dim,
+            "method": "PCA" if dim else "mean image",
             "explained": explained[trainings.projected[dim]] if dim else 0.0,
         }
         for measure in MEASURES:
@@ -286,7 +287,8 @@ def baselines_table(trainings: Trainings, comparisons: Comparisons) -> Table:
             row |= interval_cells(measure, value, interval)
         rows.append(row | contrast_cells("mse", comparisons.projection.get(dim)))
     columns = (
-        Column("components", "Components", "0 is the mean image of the training part", format="d"),
+        Column("components", "Components", "principal components kept", format="d"),
+        Column("method", "Method", "the mean image is that of the training part"),
         Column("explained", "Variance", "of the training images, held", format=".1%"),
         *interval_columns(Column("mse", "Test MSE", format=".5f"), IMAGES),
         *interval_columns(Column("bce", "Test BCE", "", "nats", ".4f"), IMAGES),
@@ -349,7 +351,7 @@ def trainings_table(trainings: Trainings) -> Table:
         Column("val_loss", "Validation loss", "after the last epoch", "nats", ".4f"),
         Column("best_epoch", "Best epoch", "epoch of the lowest validation loss", format="d"),
         Column("dead_units", "Dead units", format="d"),
-        Column("cpu_seconds_per_epoch", "CPU time per epoch", "median epoch", "s", ".2f"),
+        Column("cpu_seconds_per_epoch", "Processor time per epoch", "median epoch", "s", ".2f"),
     )
     origins = tuple(trainings.origin_of(*key) for key in trainings.results)
     return Table("trainings", "Every training.", columns, tuple(rows), trials=origins)
@@ -379,8 +381,8 @@ def loss_figure(trainings: Trainings) -> Figure:
         panels.append(panel)
     caption = (
         "Loss after each epoch, by latent dimension, each panel with a scale of its own. Where the "
-        "curves run together, the model does as well on images that it was not fitted to. Tested "
-        "is the model after the last epoch, whatever the curves do."
+        "curves run together, the model does as well on images that it was not fitted to. The "
+        "model of the last epoch is tested."
     )
     if len(trainings.seeds) > 1:
         caption += " The curves are those of the first seed; the bands reach over all seeds."

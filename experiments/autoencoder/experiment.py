@@ -154,7 +154,7 @@ def _method(exhibits: Exhibits) -> list[Item]:
             "So that times can be compared, all models were trained by the same code, compiled "
             f"with XLA, on {gpu}{{threads}} processor thread each. The time of an epoch is the "
             "median, since the first epoch also compiles. Wall time is what one waits; processor "
-            f"(CPU) time does not count what other programs took meanwhile{nor_gpu}.",
+            f"time does not count what other programs took meanwhile{nor_gpu}.",
             threads=exhibits.threads,
         ),
     ]
@@ -166,7 +166,7 @@ def _about_statistics(exhibits: Exhibits) -> Prose:
     text = (
         "Intervals are 95 % BCa bootstrap intervals (Efron 1987) over the test images. Models are "
         "compared image by image: the paired differences have an interval of the same kind, an "
-        "effect size d, their mean in standard deviations (Cohen 1988), and a two-sided paired "
+        "effect size d_z, their mean in standard deviations (Cohen 1988), and a two-sided paired "
         "t-test, whose p-values are adjusted for all comparisons of a table together (Holm 1979). "
         "The intervals of median times lie between order statistics (Hettmansperger and Sheather "
         "1986)."
@@ -190,31 +190,27 @@ def _hyperparameters(exhibits: Exhibits) -> list[Item]:
 
 
 def _results(exhibits: Exhibits) -> list[Item]:
-    items: list[Item] = [
-        prose(
-            "{table} compares the latent dimensions on the test images, {baselines} the baselines.",
-            table=ref(exhibits.comparison),
-            baselines=ref(exhibits.baselines),
-        ),
-        exhibits.comparison,
-    ]
+    text = "{comparison} compares the latent dimensions on the test images"
+    places = {
+        name: ref(getattr(exhibits, name)) for name in ("comparison", "baselines", "error")
+    } | {"reconstructions": ref(exhibits.reconstructions)}
     if exhibits.neighbours:
-        text = "Whether each step to a larger latent dimension is one that counts, {table} shows"
-        places = {"table": ref(exhibits.neighbours)}
-        if exhibits.neighbours_over_seeds:
-            text += " over test images, and {seeds} over seeds"
-            places["seeds"] = ref(exhibits.neighbours_over_seeds)
-        items += [prose(text + ".", **places), exhibits.neighbours]
+        text += "; {steps} tells of each step to a larger one whether it counts"
+        places["steps"] = ref(exhibits.neighbours)
     if exhibits.neighbours_over_seeds:
-        items.append(exhibits.neighbours_over_seeds)
+        text += ", and {seeds} does so over seeds"
+        places["seeds"] = ref(exhibits.neighbours_over_seeds)
+    text += (
+        ". {baselines} has the baselines, and {error} draws both. {reconstructions} shows the same "
+        "digits as each autoencoder gives them back."
+    )
+    items: list[Item] = [prose(text, **places), exhibits.comparison]
+    items += [
+        table for table in (exhibits.neighbours, exhibits.neighbours_over_seeds) if table
+    ]
     items += [
         exhibits.baselines,
-        prose("{error} draws the test MSE over the latent dimension.", error=ref(exhibits.error)),
         exhibits.error,
-        prose(
-            "{figure} shows the same digits as each autoencoder gives them back.",
-            figure=ref(exhibits.reconstructions),
-        ),
         exhibits.reconstructions,
         prose(
             "{loss} shows the loss on training and validation images after each epoch, {table} "

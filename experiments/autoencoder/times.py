@@ -21,9 +21,10 @@ Clock = Literal["cpu", "wall"]
 Course = Literal["longer", "shorter", "can't be told apart"]
 
 RULE = (
-    "Two latent dimensions are told apart if the adjusted p-value is below {level}, the intervals "
-    "of the two medians don't overlap, and with every seed the medians differ in the same way: "
-    "epochs of one training have some disturbances in common, which the p-value knows nothing of."
+    "Two latent dimensions are told apart if the p-value of Mann and Whitney's test over all "
+    "epochs but the first, adjusted for all steps, is below {level}, the intervals of the two "
+    "medians don't overlap, and with every seed the medians differ in the same way: epochs of one "
+    "training have some disturbances in common, which the p-value knows nothing of."
 )
 
 
@@ -150,7 +151,7 @@ def times_table(trainings: Trainings, steps: list[TimeStep]) -> Table:
         Column("ratio", "Ratio", "of processor times, to the row above", format=".2f"),
         Column(
             "p_value",
-            "p-value",
+            "p",
             "of Mann and Whitney's test against the row above, by processor time, Holm-adjusted",
             format="p",
         ),

@@ -129,6 +129,11 @@ class Contrast:
         return sign_flip(self.by_seed)
 
     @property
+    def difference_or_zero(self) -> float:
+        """The mean difference over test images; 0 if there is none."""
+        return self.difference.mean if self.difference else 0.0
+
+    @property
     def agreed(self) -> bool:
         """Whether the difference has the same sign with every seed."""
         return len({np.sign(change) for change in self.by_seed}) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -178,6 +179,12 @@ def finding(section: Section, id: str) -> str:
     return next(written(one.sentence, section) for one in section.findings if one.id == id)
 
 
+def discussion(section: Section) -> str:
+    """The prose of the last part of a section."""
+    blocks = section.parts[-1].blocks
+    return "\n".join(written(block, section) for block in blocks if isinstance(block, Prose))
+
+
 def words(section: Section) -> str:
     """All prose of a section as one text."""
     return "\n".join(written(paragraph, section) for paragraph in section.paragraphs())
@@ -243,7 +250,7 @@ def test_the_error_is_said_to_fall_only_where_it_does(dataset: Dataset) -> None:
 def test_the_time_is_said_to_rise_only_where_it_does(dataset: Dataset) -> None:
     text = told(dataset)
     assert "The processor time of an epoch rises at every step" in text
-    assert "(largest p-value of Mann and Whitney's test on epochs, Holm-adjusted: < 0.001)" in text
+    assert "(Mann and Whitney's test on epochs, largest adjusted p < 0.001)" in text
     assert "Wall time rises at every step as well" in text
     mixed = told(dataset, seconds=(0.1, 0.3, 0.2))
     assert "The processor time of an epoch does not rise at every step" in mixed
@@ -365,7 +372,8 @@ def test_the_bce_is_also_told_above_its_floor(dataset: Dataset) -> None:
 def test_the_baselines_table_has_pca_and_the_mean_image(dataset: Dataset) -> None:
     section = chapter(dataset, of_seed(), pca={4: 0.04, 8: 0.03, 16: 0.02})
     mean, *pca = section.tables["baselines"].rows
-    assert (mean["components"], mean["explained"]) == (0, 0.0)
+    assert (mean["components"], mean["explained"], mean["method"]) == (0, 0.0, "mean image")
+    assert {row["method"] for row in pca} == {"PCA"}
     assert mean["mse"] == pytest.approx(0.07, rel=1e-4)
     assert mean["mse_change"] is None
     assert [row["components"] for row in pca] == [4, 8, 16]
@@ -469,8 +477,8 @@ def test_neighbours_that_differ_by_less_than_noise_cant_be_told_apart(dataset: D
         "can't be told apart",
     ]
     sentence = finding(section, "steps")
-    assert "8 is better than 4 (MSE −0.01000 [" in sentence
-    assert "16 and 8 can't be told apart (MSE −0.00010 [" in sentence
+    assert "8 is better than 4; " in sentence
+    assert "16 and 8 can't be told apart (MSE −0.00010, 95 % interval from −0.0" in sentence
 
 
 def test_two_errors_that_disagree_are_told_one_by_one(dataset: Dataset) -> None:
@@ -519,8 +527,13 @@ def test_the_claim_on_quality_is_judged_by_every_step(
 ) -> None:
     section = chapter(dataset, of_seed(mse, noise=noise))
     assert verdict(section, "quality") is expected
-    evidence = next(written(c.evidence, section) for c in section.claims if c.id == "quality")
-    assert "supported if every step is better by both errors" in evidence
+    claim = next(c for c in section.claims if c.id == "quality")
+    assert claim.rule is not None
+    assert "Supported if every step is better by both errors" in written(claim.rule, section)
+    evidence = written(claim.evidence, section)
+    assert "upported if" not in evidence
+    assert ("every step is better" in evidence) == (expected is Verdict.SUPPORTED)
+    assert "largest adjusted p" in evidence
 
 
 @pytest.mark.parametrize(
@@ -536,12 +549,66 @@ def test_the_claim_on_time_is_judged_by_every_step(
 ) -> None:
     section = chapter(dataset, of_seed(seconds=seconds))
     assert verdict(section, "time") is expected
+    claim = next(c for c in section.claims if c.id == "time")
+    assert claim.rule is not None
+    assert "Mann and Whitney's test" in written(claim.rule, section)
+    assert f"{seconds[1] / seconds[0]:.2f} times as long at 8 as at 4 (p < 0.001)" in written(
+        claim.evidence, section
+    )
 
 
 def test_seeds_that_disagree_on_time_leave_the_claim_open(dataset: Dataset) -> None:
     slow = [of_seed(seconds=(0.1, 0.2, 0.3))] * 4
     section = chapter(dataset, *slow, of_seed(seconds=(0.1, 0.2, 0.19)))
     assert verdict(section, "time") is Verdict.CANT_TELL
+
+
+# -------------------------------------------------------------------------- findings, discussion
+
+
+def test_findings_have_a_number_with_its_interval_and_leave_tests_to_the_chapter(
+    dataset: Dataset,
+) -> None:
+    section = chapter(dataset, of_seed(noise=0.0005))
+    for id in ("error", "steps", "projection", "time"):
+        sentence = finding(section, id)
+        assert sentence.count("95 % interval from") == 1, sentence
+        assert not re.search(r"\bp\b|p-value|adjusted|d_z", sentence), sentence
+    text = discussion(section)
+    assert re.search(r"the paired tests; of all .* the largest adjusted p < 0.001", text)
+    assert "(paired tests on the test images, largest adjusted p < 0.001)" in text
+
+
+def test_the_finding_on_steps_tells_the_smallest_difference(dataset: Dataset) -> None:
+    text = finding(chapter(dataset, of_seed((0.03, 0.02, 0.018), noise=0.0005)), "steps")
+    assert "every step is better; the smallest difference is that from 8 to 16 (MSE −0.002" in text
+
+
+def test_the_discussion_says_nothing_that_a_finding_says(dataset: Dataset) -> None:
+    for seeds in ([of_seed()], [of_seed(), of_seed()]):
+        section = chapter(dataset, *seeds)
+        text = discussion(section)
+        for one in section.findings:
+            assert written(one.sentence, section) not in text
+
+
+def test_steps_are_told_in_proportion(dataset: Dataset) -> None:
+    text = discussion(chapter(dataset, of_seed((0.04, 0.02, 0.012))))
+    assert "The differences get smaller from step to step" in text
+    assert "a step leaves 50% at 8 and 60% at 16" in text
+    assert "get smaller" not in discussion(chapter(dataset, of_seed((0.04, 0.03, 0.01))))
+
+
+def test_the_gain_on_pca_is_explained_only_where_there_is_one(dataset: Dataset) -> None:
+    text = discussion(chapter(dataset, of_seed()))
+    assert "What the autoencoder gains on it, 40% at 4 and 80% at 16, is owed to" in text
+    assert "gains on it" not in discussion(chapter(dataset, of_seed((0.9, 0.8, 0.7))))
+
+
+def test_the_spread_over_seeds_is_told_beside_the_closest_neighbours(dataset: Dataset) -> None:
+    seeds = [of_seed((0.03, second, 0.01)) for second in (0.019, 0.020, 0.021)]
+    text = discussion(chapter(dataset, *seeds))
+    assert "by 10.0 times the largest standard deviation over seeds" in text
 
 
 # --------------------------------------------------------------------------------------- too little
