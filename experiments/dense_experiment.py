@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.data.mnist import SIDE
 from reportgen.experiment import Array, Dataset, Trial, TrialResult, setting
-from reportgen.results import Column, Figure, Images, Prose, Scalar, Table, prose, ref
+from reportgen.results import Column, Figure, Images, Prose, Scalar, Table, prose
 
 TRAINER = "experiments.training.dense:train"
 
@@ -161,37 +161,6 @@ def architecture_table(results: Mapping[int, TrialResult], origin: str = "") -> 
 
 
 # ----------------------------------------------------------------------------------------- prose
-
-
-def about_data(parts: Table) -> Prose:
-    """What the images are, how they are prepared and parted."""
-    return prose(
-        f"An image shows one handwritten digit in {SIDE} × {SIDE} grey pixels. Its pixels, 0 for "
-        "paper to 255 for ink, are divided by 255, so that they lie in [0, 1], and the image is "
-        f"flattened to a row of {SIDE * SIDE} values. The validation images were split at random, "
-        "by the seed, from the training part ({table}). The {test} test images decided nothing: "
-        "they were used once training was over. Labels play no part in training; they only group "
-        "the errors, and pick digits to be shown.",
-        table=ref(parts),
-        test=parts.cell("images", part="test"),
-    )
-
-
-def about_training() -> Prose:
-    """How the weights are found."""
-    return prose(
-        "Training minimises the binary cross-entropy −[x log p + (1 − x) log(1 − p)] between the "
-        "pixel x of the clean image and the pixel p of the reconstruction, averaged over pixels "
-        "and images, with Adam (Kingma and Ba 2015) and weight decay, which keeps kernels small "
-        "(Loshchilov and Hutter 2019). The learning rate rises during a short "
-        "warm-up and then falls by a cosine to zero. While training, the mean of the inputs is "
-        "subtracted from them, and the decoder starts from the mean image (LeCun et al. 1998, "
-        "“Efficient BackProp”): both make high learning rates bearable, under which units of "
-        "the bottleneck may otherwise die, that is, never be above zero again. Afterwards the "
-        "subtraction is put into the encoder's bias, so that the model is exactly the one above. "
-        "The weights after the last epoch are the ones that are tested. Losses are measured after "
-        "each epoch, on the validation images and on equally many of the training images."
-    )
 
 
 def about_quick(epochs: int, parts: Table) -> Prose:

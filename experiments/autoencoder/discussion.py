@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from experiments.autoencoder import times
@@ -301,13 +302,13 @@ def _about_gains(exhibits: Exhibits) -> list[Prose]:
     mse = _values(exhibits.comparison, "test_mse")
     steps = exhibits.comparisons.steps
     parts, places = [], dict[str, Value](table=ref(table))
-    for i, (step, before, after) in enumerate(zip(steps, mse, mse[1:], strict=False)):
+    for i, (step, (before, after)) in enumerate(zip(steps, pairwise(mse), strict=True)):
         parts.append(f"{{share{i}}} at {{larger{i}}}")
         origin = f"test_mse at {step.larger} / test_mse at {step.smaller}"
         trials = exhibits.trainings.origin(step.smaller, step.larger)
         places[f"share{i}"] = Number(after / before, ".0%", origin, trials)
         places[f"larger{i}"] = table.cell("larger", larger=step.larger)
-    changes = [abs(after - before) for before, after in zip(mse, mse[1:], strict=False)]
+    changes = [abs(after - before) for before, after in pairwise(mse)]
     text = "In proportion to the error before it, a step leaves "
     if len(changes) > 1 and course(changes) == "falls":
         text = (
@@ -403,13 +404,12 @@ def _about_projection(exhibits: Exhibits) -> Prose:
             places |= filling
     table = exhibits.baselines
     closest = min(contrasts, key=lambda dim: abs(contrasts[dim].difference_or_zero))
-    where = {"components": closest}
-    interval, ends = _interval(table, "mse_change", **where)
+    interval, ends = _interval(table, "mse_change", components=closest)
     if ends:
         interval = f"; the two are closest at {{dim}} (difference {{change}}, {interval})"
         ends |= {
             "dim": exhibits.comparison.cell("latent_dim", latent_dim=closest),
-            "change": table.cell("mse_change", **where),
+            "change": table.cell("mse_change", components=closest),
         }
     return prose(
         f"The autoencoder's test MSE {joined(groups)}{interval}.",

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from experiments.autoencoder.discussion import claims, discussion, findings, of_dims
 from experiments.autoencoder.exhibits import Exhibits
 from experiments.autoencoder.trainings import BASELINE
-from experiments.data.mnist import MnistSource
-from experiments.dense_experiment import DenseSettings, about_data, about_training, dense_trial
+from experiments.data.mnist import SIDE, MnistSource
+from experiments.dense_experiment import DenseSettings, dense_trial
 from reportgen.experiment import DataSource, Evidence, Experiment, Trial, setting
 from reportgen.results import (
     Figure,
@@ -119,7 +119,38 @@ def _objective() -> list[Item]:
 
 
 def _data(exhibits: Exhibits) -> list[Item]:
-    return [about_data(exhibits.data), exhibits.data, exhibits.analysis.about_classes()]
+    return [_about_images(exhibits.data), exhibits.data, exhibits.analysis.about_classes()]
+
+
+def _about_images(parts: Table) -> Prose:
+    """What the images are, how they are prepared and split."""
+    return prose(
+        f"An image shows one handwritten digit in {SIDE} × {SIDE} grey pixels. Its pixels, 0 for "
+        "paper to 255 for ink, are divided by 255, so that they lie in [0, 1], and the image is "
+        f"flattened to a row of {SIDE * SIDE} values. The validation images were split at random, "
+        "by the seed, from the training part ({table}). The {test} test images decided nothing: "
+        "they were used once training was over. Labels play no part in training; they only group "
+        "the errors, and pick digits to be shown.",
+        table=ref(parts),
+        test=parts.cell("images", part="test"),
+    )
+
+
+def _about_training() -> Prose:
+    """How the weights are found."""
+    return prose(
+        "Training minimises the binary cross-entropy −[x log p + (1 − x) log(1 − p)] between the "
+        "pixel x of the clean image and the pixel p of the reconstruction, averaged over pixels "
+        "and images, with Adam (Kingma and Ba 2015) and weight decay, which keeps kernels small "
+        "(Loshchilov and Hutter 2019). The learning rate rises during a short warm-up and then "
+        "falls by a cosine to zero. While training, the mean of the inputs is "
+        "subtracted from them, and the decoder starts from the mean image (LeCun et al. 1998, "
+        "“Efficient BackProp”): both make high learning rates bearable, under which units of "
+        "the bottleneck may otherwise die, that is, never be above zero again. Afterwards the "
+        "subtraction is put into the encoder's bias, so that the model is exactly the one above. "
+        "The model of the last epoch is tested. Losses are measured after each epoch, on the "
+        "validation images and on equally many of the training images."
+    )
 
 
 def _method(exhibits: Exhibits) -> list[Item]:
@@ -136,7 +167,7 @@ def _method(exhibits: Exhibits) -> list[Item]:
             **places,
         ),
         exhibits.architecture,
-        about_training(),
+        _about_training(),
         prose(
             "Two errors are measured on the test images: the binary cross-entropy (BCE), which is "
             "also the loss, and the mean squared error (MSE) of the pixels. For grey pixels the "
@@ -205,9 +236,7 @@ def _results(exhibits: Exhibits) -> list[Item]:
         "digits as each autoencoder gives them back."
     )
     items: list[Item] = [prose(text, **places), exhibits.comparison]
-    items += [
-        table for table in (exhibits.neighbours, exhibits.neighbours_over_seeds) if table
-    ]
+    items += [table for table in (exhibits.neighbours, exhibits.neighbours_over_seeds) if table]
     items += [
         exhibits.baselines,
         exhibits.error,

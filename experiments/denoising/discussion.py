@@ -15,14 +15,13 @@ from experiments.denoising.errors import (
     PROJECTION,
     SIGNIFICANCE,
     Comparison,
-    Estimate,
     Measure,
     Outcome,
     OverSeeds,
     outcome,
 )
 from experiments.denoising.exhibits import Exhibits
-from experiments.wording import joined, listing
+from experiments.wording import joined, listing, p_is
 from reportgen.results import Claim, Finding, Number, Prose, Table, Value, Verdict, prose, ref
 from reportgen.statistics import FEWEST_SEEDS
 
@@ -51,14 +50,14 @@ def findings(exhibits: Exhibits) -> list[Finding]:
 def about_methods(exhibits: Exhibits) -> Prose:
     """The two autoencoders and the noisy input."""
     comparison, table = exhibits.comparison, exhibits.methods
-    tested, values = _tested(exhibits, BASIC, "basic_")
+    difference, values = _difference(exhibits, BASIC, "basic_")
     seeds = comparison.seeds
     agreed = seeds is None or of_seeds(seeds) == comparison.against[BASIC].outcome
     caveat = "" if agreed else ". That is the first seed: over all seeds it is not so clear"
     return prose(
         "With noise of standard deviation {noise}, test MSE is {noisy} for the noisy input, "
         "{basic} for the basic autoencoder and {denoising} for the denoising autoencoder: "
-        f"{_best_of_three(comparison)} (denoising minus basic: {tested}){caveat}.",
+        f"{_best_of_three(comparison)} (denoising minus basic: {difference}){caveat}.",
         noise=exhibits.noise,
         noisy=table.cell("test_mse", method=NOISY),
         basic=table.cell("test_mse", method=BASIC),
@@ -72,9 +71,12 @@ def _best_of_three(comparison: Comparison) -> str:
     to_noisy, to_basic = (comparison.against[name].outcome for name in (NOISY, BASIC))
     harm = outcome(comparison.harm)
     if to_noisy == to_basic == "better":
-        return "the denoising one restores the digits best"
+        return "the denoising one restores the digits best of these three"
     if to_basic == "worse" and harm == "better":
-        return "the basic one restores the digits best, although it has never seen noise"
+        return (
+            "the basic one restores the digits best of these three, although it has never seen "
+            "noise"
+        )
     if to_noisy == "worse" and harm == "worse":
         return "neither autoencoder improves on the noisy input"
     if to_basic == "can't be told apart":
@@ -82,61 +84,97 @@ def _best_of_three(comparison: Comparison) -> str:
     return "which of the three is best can't be told"
 
 
-def _tested(exhibits: Exhibits, other: str, prefix: str = "") -> Text:
-    """The paired difference to another method, with its interval, effect size and p-value."""
+def _difference(exhibits: Exhibits, other: str, prefix: str = "") -> Text:
+    """The paired difference to another method, with its interval."""
     if exhibits.comparison.against[other].mse is None:
         return "no difference can be tested on so few images", {}
+    columns = ("mse_difference", "mse_difference_low", "mse_difference_high")
+    places, values = _cells(exhibits, other, prefix, columns)
+    return "{}, 95 % interval from {} to {}".format(*places), values
+
+
+def _test(exhibits: Exhibits, other: str, prefix: str = "") -> Text:
+    """The effect size and the p-value of that difference, in brackets; nothing without one."""
+    p_value = exhibits.comparison.against[other].p_value
+    if p_value is None:
+        return "", {}
+    places, values = _cells(exhibits, other, prefix, ("effect_size", "p_value"))
+    return f" (d_z {places[0]}, adjusted {p_is(p_value)} {places[1]})", values
+
+
+def _cells(
+    exhibits: Exhibits, other: str, prefix: str, columns: Sequence[str]
+) -> tuple[list[str], dict[str, Value]]:
+    """Places for cells of the table of differences in the row of a method, and what fills them."""
     cell = exhibits.differences.cell
-    columns = {
-        "difference": "mse_difference",
-        "low": "mse_difference_low",
-        "high": "mse_difference_high",
-        "effect": "effect_size",
-        "p": "p_value",
-    }
     values: dict[str, Value] = {
-        f"{prefix}{place}": cell(column, other=other) for place, column in columns.items()
+        f"{prefix}{column}": cell(column, other=other) for column in columns
     }
-    at = {place: f"{{{prefix}{place}}}" for place in columns}
-    text = (
-        f"paired difference {at['difference']}, 95 % interval from {at['low']} to {at['high']}, "
-        f"d_z {at['effect']}, adjusted p {at['p']}"
-    )
-    return text, values
+    return [f"{{{name}}}" for name in values], values
 
 
 def about_linear(exhibits: Exhibits) -> Prose:
     """The best linear denoisers, with the same bottleneck and without one."""
     against, cell = exhibits.comparison.against, exhibits.methods.cell
     to_low, to_full = (against[name].outcome for name in (LOW_RANK, FULL_RANK))
-    low_tested, low_values = _tested(exhibits, LOW_RANK, "low_")
-    full_tested, full_values = _tested(exhibits, FULL_RANK, "full_")
-    endings = {
-        "better": "Even without a bottleneck a linear map does not reach the autoencoder",
-        "worse": (
-            "So a linear map restores these digits better than the denoising autoencoder does, "
-            "once its rank is not limited: it passes on up to {pixels} numbers, the autoencoder "
-            "{rank}"
-        ),
-        "can't be told apart": (
-            "But that one's rank is not limited: it passes on up to {pixels} numbers, the "
-            "autoencoder {rank}"
-        ),
-    }
-    ending = endings[to_full]
-    sizes: dict[str, Value] = {} if to_full == "better" else {"pixels": exhibits.pixels}
+    low, low_values = _difference(exhibits, LOW_RANK, "low_")
+    full, full_values = _difference(exhibits, FULL_RANK, "full_")
     link = "and" if to_low == to_full else "but"
+    by_ssim = against[FULL_RANK].by("ssim")
+    ssim = ""
+    if by_ssim != to_full and "can't be told apart" not in (by_ssim, to_full):
+        ssim = f"; by SSIM it is {by_ssim} than that one"
     return prose(
-        f"The denoising autoencoder has {THAN[to_low]} the best linear denoiser of the same rank "
-        f"{{rank}} ({{low}}; {low_tested}), {link} {THAN[to_full]} the best linear denoiser of "
-        f"full rank ({{full}}; {full_tested}). {ending}.",
+        f"By MSE, the denoising autoencoder has {THAN[to_low]} the best linear denoiser of the "
+        f"same rank {{rank}} ({{low}}; difference {low}), {link} {THAN[to_full]} the best linear "
+        f"denoiser of full rank ({{full}}; difference {full}){ssim}.",
         low=cell("test_mse", method=LOW_RANK),
         full=cell("test_mse", method=FULL_RANK),
         rank=exhibits.rank,
-        **sizes,
         **low_values,
         **full_values,
     )
+
+
+def about_rank(exhibits: Exhibits) -> Prose:
+    """What the rank of a linear denoiser has to do with it, and what SSIM says."""
+    endings: dict[Outcome, str] = {
+        "better": "Even without a bottleneck a linear map does not reach the denoising autoencoder",
+        "worse": (
+            "By MSE, a linear map restores these digits better than the denoising autoencoder "
+            "does, once its rank is not limited: it passes on up to {pixels} numbers, the "
+            "autoencoder {rank}"
+        ),
+        "can't be told apart": (
+            "The best linear denoiser, which does as well by MSE, has no limit to its rank: it "
+            "passes on up to {pixels} numbers, the autoencoder {rank}"
+        ),
+    }
+    to_full = exhibits.comparison.against[FULL_RANK].outcome
+    tested, values = _test(exhibits, FULL_RANK)
+    if to_full != "better":
+        values |= {"pixels": exhibits.pixels, "rank": exhibits.rank}
+    ssim, places = _by_ssim(exhibits)
+    return prose(f"{endings[to_full]}{tested}.{ssim}", **values, **places)
+
+
+def _by_ssim(exhibits: Exhibits) -> Text:
+    """How the best linear denoiser of full rank does by SSIM; nothing where it can't be tested."""
+    against = exhibits.comparison.against[FULL_RANK]
+    if against.ssim is None:
+        return "", {}
+    found = against.by("ssim")
+    phrase = (
+        "it can't be told apart from that one" if found.startswith("can't") else f"it is {found}"
+    )
+    places, values = _cells(
+        exhibits, FULL_RANK, "", ("ssim_difference", "ssim_difference_low", "ssim_difference_high")
+    )
+    interval = "difference {}, 95 % interval from {} to {}".format(*places)
+    return f" By SSIM {phrase}, {{ssim}} against {{ssim_full}} ({interval}).", values | {
+        "ssim": exhibits.methods.cell("ssim", method=DENOISING),
+        "ssim_full": exhibits.methods.cell("ssim", method=FULL_RANK),
+    }
 
 
 def about_simple_baselines(exhibits: Exhibits) -> Prose:
@@ -171,11 +209,14 @@ def about_images(exhibits: Exhibits) -> Prose:
             "that of the noisy input by {change}"
         ),
     }
+    tested, values = _test(exhibits, BASIC)
     return prose(
         "Image by image, the denoising autoencoder comes closer to the clean image than the basic "
-        f"one on {{closer}} of the test images. {texts[outcome(exhibits.comparison.harm)]}.",
+        f"one on {{closer}} of the test images{tested}. "
+        f"{texts[outcome(exhibits.comparison.harm)]}.",
         closer=exhibits.differences.cell("closer", other=BASIC),
         change=change,
+        **values,
     )
 
 
@@ -221,27 +262,40 @@ def _leader(comparison: Comparison, measure: Measure) -> str:
 
 def about_levels(exhibits: Exhibits) -> Prose:
     """At which noise the denoising autoencoder stops being better than what it must beat."""
-    noisy, first = _stops(exhibits, NOISY, f"the {DENOISING}", "the noisy input left alone")
-    basic, second = _stops(exhibits, BASIC, "it", "the basic autoencoder")
-    return prose(
-        f"At noise from {{first}} to {{last}}, weaker and stronger than in training: {noisy}. "
-        f"{basic[0].upper()}{basic[1:]}.",
-        **_ends(exhibits),
-        **first,
-        **second,
-    )
+    others = {NOISY: "the noisy input left alone", BASIC: "the basic autoencoder"}
+    first, *more = _sentences(exhibits, others)
+    text = f"At noise from {{first}} to {{last}}, weaker and stronger than in training: {first[0]}."
+    values = _ends(exhibits) | first[1]
+    for sentence, places in more:
+        text += f" {sentence[0].upper()}{sentence[1:]}."
+        values |= places
+    return prose(text, **values)
 
 
 def about_levels_of_linear(exhibits: Exhibits) -> Prose:
     """The same for the linear denoisers."""
-    low, first = _stops(exhibits, LOW_RANK, f"the {DENOISING}", f"the {LOW_RANK}")
-    full, second = _stops(exhibits, FULL_RANK, "it", "the full-rank one")
+    others = {LOW_RANK: f"the {LOW_RANK}", FULL_RANK: f"the {FULL_RANK}"}
+    text, values = "", dict[str, Value]()
+    for sentence, places in _sentences(exhibits, others):
+        text += f"{sentence[0].upper()}{sentence[1:]}. "
+        values |= places
     return prose(
-        f"{low[0].upper()}{low[1:]}. {full[0].upper()}{full[1:]}. The linear denoisers too were "
-        "fitted to the noise of the training alone.",
-        **first,
-        **second,
+        f"{text}The linear denoisers too were fitted to the noise of the training alone.", **values
     )
+
+
+def _sentences(exhibits: Exhibits, others: Mapping[str, str]) -> list[Text]:
+    """A sentence on each of two methods; a single one where all that it says holds for both."""
+    levels = exhibits.comparison.levels.values()
+    first, second = ([found[other].outcome for found in levels] for other in others)
+    one, other = others
+    subject = f"the {DENOISING}"
+    if first == second:
+        return [_stops(exhibits, one, subject, tuple(others.values()))]
+    return [
+        _stops(exhibits, one, subject, (others[one],)),
+        _stops(exhibits, other, "it", (others[other],)),
+    ]
 
 
 def _ends(exhibits: Exhibits) -> dict[str, Value]:
@@ -253,55 +307,56 @@ def _ends(exhibits: Exhibits) -> dict[str, Value]:
     }
 
 
-def _stops(exhibits: Exhibits, other: str, subject: str, called: str) -> Text:
+def _stops(exhibits: Exhibits, other: str, subject: str, called: Sequence[str]) -> Text:
     """Between which noise levels the denoising autoencoder stops being better than another method.
 
-    The intervals of the paired differences decide.
+    The intervals and the p-values of the paired differences decide.
 
     Args:
         exhibits: those of the chapter.
         other: the other method.
         subject: what the sentence calls the denoising autoencoder.
-        called: what it calls the other method.
+        called: what it calls the other method, and another one of which the same is to be said.
     """
     levels = list(exhibits.comparison.levels)
-    outcomes = [outcome(found[other]) for found in exhibits.comparison.levels.values()]
+    outcomes = [found[other].outcome for found in exhibits.comparison.levels.values()]
     better = [i for i, found in enumerate(outcomes) if found == "better"]
     if not better:
-        return f"{subject} is at none of these levels shown to be better than {called}", {}
-    if len(better) == len(levels):
-        text = (
-            f"{subject} is better than {called} at all of these levels, and stops being so at none"
+        return (
+            f"{subject} is at none of these levels shown to be better than {' or '.join(called)}",
+            {},
         )
-        return text, {}
+    names = joined(called)
+    if len(better) == len(levels):
+        return (
+            f"{subject} is better than {names} at all of these levels, and stops being so at none"
+        ), {}
     cells = [exhibits.level_differences.cell("noise_sd", noise_sd=level) for level in levels]
     prefix = other.partition(" ")[0].replace("-", "_")
     low, high = better[0], better[-1]
     if len(better) <= high - low:
         text, values = listing(prefix, [cells[i] for i in better])
-        return f"{subject} is better than {called} at {text} only", values
+        return f"{subject} is better than {names} at {text} only", values
     clauses, values = [], {}
     edges = (("weak", low, low - 1, "weaker"), ("strong", high, high + 1, "stronger"))
     for edge, inside, outside, change in edges:
         if 0 <= outside < len(levels):
             inner, outer = f"{prefix}_{edge}_in", f"{prefix}_{edge}_out"
             values |= {inner: cells[inside], outer: cells[outside]}
+            there = "it is worse" if outcomes[outside] == "worse" else "they can't be told apart"
             clauses.append(
-                f"as noise gets {change}, {subject} stops being better than {called} between "
-                f"{{{inner}}} and {{{outer}}} (at {{{outer}}} {_there(outcomes[outside])})"
+                f"as noise gets {change}, {subject} stops being better than {names} between "
+                f"{{{inner}}} and {{{outer}}} (at {{{outer}}} {there})"
             )
     return joined(clauses), values
-
-
-def _there(found: Outcome) -> str:
-    """What is at the first noise level at which the denoising autoencoder is not better."""
-    return "it is worse" if found == "worse" else "the two can't be told apart"
 
 
 def about_digits(exhibits: Exhibits) -> Prose:
     """Which digits are hard, and for which the comparison comes out otherwise."""
     classes, table = exhibits.comparison.classes, exhibits.classes
-    better = [digit for digit, found in classes.items() if _side(found.differences[BASIC]) < 0]
+    better = [
+        digit for digit, found in classes.items() if found.differences[BASIC].outcome == "better"
+    ]
     missing = [digit for digit in classes if digit not in better]
     if not missing:
         verdict = "for every digit"
@@ -309,8 +364,9 @@ def about_digits(exhibits: Exhibits) -> Prose:
         verdict = f"for every digit but {joined([str(digit) for digit in missing])}"
     else:
         verdict = "for no digit"
-    sides = {digit: _side(found.differences[FULL_RANK]) for digit, found in classes.items()}
-    linear = _linear_by_digit(sides)
+    linear = _linear_by_digit(
+        {digit: found.differences[FULL_RANK].outcome for digit, found in classes.items()}
+    )
     text = (
         f"The denoising autoencoder is shown to be better than the basic one {verdict}. {linear}."
     )
@@ -331,31 +387,24 @@ def about_digits(exhibits: Exhibits) -> Prose:
     )
 
 
-def _linear_by_digit(sides: Mapping[int, int]) -> str:
+def _linear_by_digit(outcomes: Mapping[int, Outcome]) -> str:
     """For which digits the full-rank linear denoiser is better or worse."""
-    groups = {
-        "better": [str(digit) for digit, side in sides.items() if side < 0],
-        "worse": [str(digit) for digit, side in sides.items() if side > 0],
+    groups: dict[Outcome, list[str]] = {
+        found: [str(digit) for digit in outcomes if outcomes[digit] == found]
+        for found in ("better", "worse")
     }
     named = [f"{word} for {joined(digits)}" for word, digits in groups.items() if digits]
     if not named:
         return "From the full-rank linear denoiser it can be told apart for no digit"
-    alone = len(named) == 1 and len(sides) in {len(digits) for digits in groups.values()}
+    alone = len(named) == 1 and len(outcomes) in {len(digits) for digits in groups.values()}
     text = f"{named[0].partition(' ')[0]} for every digit" if alone else joined(named)
     return f"Compared with the full-rank linear denoiser it is {text}"
-
-
-def _side(found: Estimate) -> int:
-    """-1 if the interval lies below 0, 1 if above, else 0."""
-    if found.interval is None:
-        return 0
-    return int(found.interval.low > 0) - int(found.interval.high < 0)
 
 
 def about_clean_images(exhibits: Exhibits) -> Prose:
     """What the models do where there is no noise to remove."""
     table = exhibits.methods
-    found = outcome(exhibits.comparison.levels[0.0][BASIC])
+    found = exhibits.comparison.levels[0.0][BASIC].outcome
     texts: dict[Outcome, str] = {
         "worse": (
             "Denoising has a price: of images without noise the denoising autoencoder makes an "
@@ -425,7 +474,8 @@ def _over_seeds(found: OverSeeds, table: Table) -> Text:
         "worse": "over seeds, the basic autoencoder is better",
         "can't be told apart": "over seeds, the two can't be told apart",
     }
-    return f"{text}, sign-flip test p {{seeds_p}}: {ending[of_seeds(found)]}.", values
+    tested = f"sign-flip test {p_is(found.p_value)} {{seeds_p}}"
+    return f"{text}, {tested}: {ending[of_seeds(found)]}.", values
 
 
 def of_seeds(found: OverSeeds) -> Outcome:
@@ -465,7 +515,7 @@ def about_dead_units(exhibits: Exhibits) -> Prose:
 
 def claims(exhibits: Exhibits) -> list[Claim]:
     """What the assignment asserts of denoising, and what the numbers say to it."""
-    tested, values = _tested(exhibits, BASIC)
+    difference, values = _difference(exhibits, BASIC)
     over_seeds, rule = "", ""
     if exhibits.comparison.seeds is not None and exhibits.seeds is not None:
         text, more = _over_seeds(exhibits.comparison.seeds, exhibits.seeds)
@@ -474,20 +524,21 @@ def claims(exhibits: Exhibits) -> list[Claim]:
             rule = ", and the difference is below 0 with every seed"
         else:
             rule = f", and the sign-flip test over seeds gives p below {SIGNIFICANCE} as well"
+    p_value = exhibits.comparison.against[BASIC].p_value
+    tested = ""
+    if p_value is not None:
+        tested = f" (adjusted {p_is(p_value)} {{p}})"
+        values["p"] = exhibits.differences.cell("p_value", other=BASIC)
     low, full = (exhibits.comparison.against[name].outcome for name in (LOW_RANK, FULL_RANK))
-    cell = exhibits.methods.cell
     evidence = prose(
         "Test MSE at noise {noise}, denoising minus basic, over {images} test images: "
-        f"{tested}.{over_seeds} Supported if the interval lies below 0 and p is below "
-        f"{SIGNIFICANCE}{rule}; not supported if the same holds above 0; else it can't be told. "
-        f"Beyond the claim: with {{denoising}}, the denoising autoencoder has {THAN[low]} the best "
-        f"linear denoiser of its rank, {{low_rank}}, and {THAN[full]} the best one of full rank, "
-        "{full_rank}.",
+        f"{difference}{tested}.{over_seeds} Beyond the claim, the denoising autoencoder has "
+        f"{THAN[low]} the best linear denoiser of its rank, {{low_rank}}, and {THAN[full]} the "
+        "best one of full rank, {full_rank}.",
         noise=exhibits.noise,
         images=exhibits.data.cell("images", part="test"),
-        denoising=cell("test_mse", method=DENOISING),
-        low_rank=cell("test_mse", method=LOW_RANK),
-        full_rank=cell("test_mse", method=FULL_RANK),
+        low_rank=exhibits.methods.cell("test_mse", method=LOW_RANK),
+        full_rank=exhibits.methods.cell("test_mse", method=FULL_RANK),
         **values,
     )
     return [
@@ -497,6 +548,11 @@ def claims(exhibits: Exhibits) -> list[Claim]:
             "(MSE).",
             evidence,
             _verdict(exhibits.comparison),
+            prose(
+                f"Supported if the interval lies below 0 and p is below {SIGNIFICANCE}{rule}; not "
+                "supported if the same holds above 0; else it can't be told. The p-value is that "
+                "of a paired t-test, adjusted for all methods compared."
+            ),
         )
     ]
 

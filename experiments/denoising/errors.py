@@ -47,6 +47,9 @@ LINEAR = (PROJECTION, LOW_RANK, FULL_RANK)
 AT_LEVELS = (NOISY, BASIC, LOW_RANK, FULL_RANK)
 """What the denoising autoencoder is compared with at every noise level."""
 
+BY_CLASS = (BASIC, FULL_RANK)
+"""What it is compared with digit by digit."""
+
 SIGNIFICANCE = 0.05
 """The p-value below which a difference counts."""
 
@@ -253,12 +256,28 @@ class Against:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """The denoising autoencoder's MSE minus another method's, one of many such differences.
+
+    ``p_value`` is adjusted for all that are looked at together. Both are None for too few images.
+    """
+
+    difference: Difference | None
+    p_value: float | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the denoising autoencoder is better."""
+        return outcome(self.difference, self.p_value)
+
+
+@dataclass(frozen=True)
 class OfClass:
     """One digit: how many images, the denoising autoencoder's MSE, and paired differences."""
 
     images: int
     mse: Estimate
-    differences: Mapping[str, Estimate]
+    differences: Mapping[str, Contrast]
 
 
 @dataclass(frozen=True)
@@ -286,12 +305,13 @@ class Comparison:
     """All statistics of the chapter; intervals and tests over test images but for ``seeds``.
 
     ``levels`` has the paired difference of the denoising autoencoder to each of ``AT_LEVELS`` by
-    noise level, from 0 up; ``harm`` that of the basic autoencoder to the noisy input.
+    noise level, from 0 up, all adjusted together, as are those of all ``classes``; ``harm`` is
+    that of the basic autoencoder to the noisy input.
     """
 
     estimates: Mapping[tuple[Measure, str], Estimate]
     against: Mapping[str, Against]
-    levels: Mapping[float, Mapping[str, Difference | None]]
+    levels: Mapping[float, Mapping[str, Contrast]]
     harm: Difference | None
     classes: Mapping[int, OfClass]
     seeds: OverSeeds | None
@@ -316,11 +336,15 @@ class Comparison:
                 pairs[level, name] = (errors[DENOISING], errors[name])
         pairs["harm"] = (measured.mse[BASIC], measured.mse[NOISY])
         means, found = told(values, pairs)
+        at_levels = adjusted(
+            {(level, name): found[level, name] for level in measured.levels for name in AT_LEVELS}
+        )
         return cls(
             estimates=means,
             against=_against(found, others, measured.mse),
             levels={
-                level: {name: found[level, name] for name in AT_LEVELS} for level in measured.levels
+                level: {name: at_levels[level, name] for name in AT_LEVELS}
+                for level in measured.levels
             },
             harm=found["harm"],
             classes=_classes(measured),
@@ -361,18 +385,24 @@ def told(
     return estimates, {key: found.get(("pair", key)) for key in pairs}
 
 
+def adjusted(found: Mapping[Key, Difference | None]) -> dict[Key, Contrast]:
+    """Differences with their p-values adjusted for being looked at together (Holm 1979)."""
+    tested = {key: pair.p_value for key, pair in found.items() if pair is not None}
+    p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return {key: Contrast(pair, p_values.get(key)) for key, pair in found.items()}
+
+
 def _against(
     found: Mapping[Any, Difference | None], others: Sequence[str], errors: Mapping[str, Array]
 ) -> dict[str, Against]:
     """The comparison with each other method, p-values adjusted for their number."""
-    tested = {name: pair.p_value for name in others if (pair := found["mse", name])}
-    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
+    contrasts = adjusted({name: found["mse", name] for name in others})
     return {
         name: Against(
             found["mse", name],
             found["psnr", name],
             found["ssim", name],
-            adjusted.get(name),
+            contrasts[name].p_value,
             float((errors[DENOISING] < errors[name]).mean()),
         )
         for name in others
@@ -380,13 +410,18 @@ def _against(
 
 
 def _classes(measured: Measured) -> dict[int, OfClass]:
-    """The errors of each digit's images."""
-    own = measured.mse[DENOISING].astype(np.float64)
-    values = {None: own} | {name: own - measured.mse[name] for name in (BASIC, FULL_RANK)}
-    classes = {}
-    for label in np.unique(measured.labels):
+    """The errors of each digit's images; the p-values of all digits are adjusted together."""
+    images, means = {}, {}
+    found: dict[tuple[int, str], Difference | None] = {}
+    for label in np.unique(measured.labels).tolist():
         here = measured.labels == label
-        found, _ = told({name: column[here] for name, column in values.items()}, {})
-        differing = {name: found[name] for name in found if name is not None}
-        classes[int(label)] = OfClass(int(here.sum()), found[None], differing)
-    return classes
+        own = measured.mse[DENOISING][here]
+        pairs = {name: (own, measured.mse[name][here]) for name in BY_CLASS}
+        estimates, differences = told({DENOISING: own}, pairs)
+        images[label], means[label] = int(here.sum()), estimates[DENOISING]
+        found |= {(label, name): differences[name] for name in BY_CLASS}
+    contrasts = adjusted(found)
+    return {
+        label: OfClass(count, means[label], {name: contrasts[label, name] for name in BY_CLASS})
+        for label, count in images.items()
+    }

@@ -60,6 +60,9 @@ from reportgen.statistics import Difference
 OVER = "the test images (BCa bootstrap)"
 """What intervals are taken over, and how."""
 
+ADJUSTED = "paired t-test, adjusted for all differences of the table (Holm 1979)"
+"""What p-values are those of."""
+
 SHORT = {NOISY: "noisy", BASIC: "basic", LOW_RANK: "low_rank", FULL_RANK: "full_rank"}
 """What columns call the methods."""
 
@@ -329,7 +332,8 @@ def level_differences_table(comparison: Comparison, trained: Trained) -> Table:
     for level, found in comparison.levels.items():
         row: dict[str, Scalar] = {"noise_sd": level}
         for name in AT_LEVELS:
-            row |= _difference(SHORT[name], found[name])
+            row |= _difference(SHORT[name], found[name].difference)
+            row[f"{SHORT[name]}_p"] = found[name].p_value
         rows.append(row)
     titles = {
         NOISY: "To the noisy input",
@@ -341,9 +345,10 @@ def level_differences_table(comparison: Comparison, trained: Trained) -> Table:
     for name in AT_LEVELS:
         column = Column(f"{SHORT[name]}_difference", titles[name], "", "", "+.5f")
         columns += interval_columns(column, f"{OVER}, paired by image, each for itself")
+        columns.append(Column(f"{SHORT[name]}_p", "p", ADJUSTED, format="p"))
     caption = (
         "Test MSE of the denoising autoencoder minus that of other methods, by noise level. Where "
-        "an interval lies below 0, the denoising autoencoder is the better one."
+        "an interval lies below 0 and p is below 0.05, the denoising autoencoder is the better one."
     )
     origin = trained.origin(*AT_LEVELS, DENOISING)
     return Table(
@@ -358,8 +363,10 @@ def classes_table(comparison: Comparison, trained: Trained) -> Table:
             "digit": digit,
             "images": found.images,
             **_estimate("denoising_mse", found.mse),
-            **_estimate("basic_difference", found.differences[BASIC]),
-            **_estimate("full_rank_difference", found.differences[FULL_RANK]),
+            **_difference("basic", found.differences[BASIC].difference),
+            "basic_p": found.differences[BASIC].p_value,
+            **_difference("full_rank", found.differences[FULL_RANK].difference),
+            "full_rank_p": found.differences[FULL_RANK].p_value,
         }
         for digit, found in comparison.classes.items()
     ]
@@ -373,12 +380,14 @@ def classes_table(comparison: Comparison, trained: Trained) -> Table:
         *interval_columns(
             Column("basic_difference", "Minus the basic one", "paired by image", "", "+.5f"), over
         ),
+        Column("basic_p", "p", ADJUSTED, format="p"),
         *interval_columns(
             Column(
                 "full_rank_difference", "Minus the full-rank linear", "paired by image", "", "+.5f"
             ),
             over,
         ),
+        Column("full_rank_p", "p", ADJUSTED, format="p"),
     )
     caption = (
         "Test MSE of the denoising autoencoder by digit, at the noise of the training, and its "
@@ -485,9 +494,9 @@ def sweep_figure(levels: Table, trained_noise: float) -> Figure:
     trained = Marker(trained_noise, 0, "noise in training")
     return Figure(
         "mse_by_noise",
-        "Test MSE, on a logarithmic scale, over the standard deviation of the noise. The rule "
-        "marks the noise for which the denoising autoencoder was trained and the linear denoisers "
-        "were fitted.",
+        "Test MSE, on a logarithmic scale, over the standard deviation of the noise. The vertical "
+        "line marks the noise for which the denoising autoencoder was trained and the linear "
+        "denoisers were fitted.",
         "Five curves over the noise level: noisy input, basic and denoising autoencoder, linear "
         "denoisers of low and of full rank.",
         Lines(

@@ -144,9 +144,7 @@ def _of_no_section(paragraph: Prose) -> Inline:
     return _fragments(runs)
 
 
-def _claim_view(
-    claim: Claim, chapter: Link | None, inline: Callable[[Prose], Inline]
-) -> ClaimView:
+def _claim_view(claim: Claim, chapter: Link | None, inline: Callable[[Prose], Inline]) -> ClaimView:
     """A claim, its prose composed by ``inline``."""
     return ClaimView(
         chapter,

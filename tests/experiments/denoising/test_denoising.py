@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from experiments.denoising.errors import (
 from experiments.dense_model import scaled, squared_error
 from experiments.image_quality import psnr
 from reportgen.experiment import DataOptions, Dataset, Evidence, Trial, TrialResult
-from reportgen.results import Cell, DataSummary, Images, Number, Section, Verdict
+from reportgen.results import Cell, DataSummary, Images, Number, Prose, Section, Verdict
 
 REAL = pytest.mark.skipif(
     "REPORTGEN_TEST_DATA" not in os.environ, reason="REPORTGEN_TEST_DATA names no folder of data"
@@ -36,10 +37,20 @@ REAL = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Generated images, two of each digit to test."""
+    return generated(tmp_path_factory.mktemp("images"), 20)
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The same with enough images of each digit to tell something of it by itself."""
+    return generated(tmp_path_factory.mktemp("images"), 80)
+
+
+def generated(folder: Path, test_images: int) -> Dataset:
     """Generated images, all of them about a quarter as bright as can be."""
-    folder = tmp_path_factory.mktemp("images")
     chance = np.random.default_rng(0)
-    for part, count in (("train", 50), ("test", 20)):
+    for part, count in (("train", 50), ("test", test_images)):
         np.save(folder / f"x_{part}.npy", chance.integers(54, 74, (count, 784), np.uint8))
         np.save(folder / f"y_{part}.npy", (np.arange(count) % 10).astype(np.uint8))
     return Dataset(DataSummary("mnist", "images", "sample", "generated", "0"), folder)
@@ -134,8 +145,18 @@ def value(section: Section, table: str, column: str, **where: str | int | float)
 
 def words(section: Section) -> str:
     """All prose of a section as one text."""
+    return written(section, section.paragraphs())
+
+
+def discussion(section: Section) -> str:
+    """The prose of a section's last part."""
+    return written(section, (b for b in section.parts[-1].blocks if isinstance(b, Prose)))
+
+
+def written(section: Section, paragraphs: Iterable[Prose]) -> str:
+    """Paragraphs as a reader sees them, but for references."""
     text = ""
-    for paragraph in section.paragraphs():
+    for paragraph in paragraphs:
         for piece in paragraph.pieces():
             if isinstance(piece, str):
                 text += piece
@@ -338,8 +359,9 @@ def test_the_grid_shows_what_the_numbers_are_about(dataset: Dataset) -> None:
 
 
 def test_the_best_method_is_named_by_the_numbers(dataset: Dataset) -> None:
-    assert "the denoising one restores the digits best" in words(chapter(dataset, BAD, GOOD))
-    assert "the basic one restores the digits best" in words(chapter(dataset, GOOD, BAD))
+    best = "restores the digits best of these three"
+    assert f"the denoising one {best}" in words(chapter(dataset, BAD, GOOD))
+    assert f"the basic one {best}" in words(chapter(dataset, GOOD, BAD))
     assert "neither autoencoder improves" in words(chapter(dataset, BAD, BAD))
     assert "which of the two autoencoders restores the digits better can't be told" in words(
         chapter(dataset, GOOD, GOOD)
@@ -426,15 +448,25 @@ def test_errors_are_parted_by_digit(dataset: Dataset) -> None:
         assert found == pytest.approx(expected - np.square(images[here] - 0.99).mean(), rel=1e-4)
 
 
-def test_it_is_told_for_which_digits_denoising_is_better(dataset: Dataset) -> None:
-    assert "better than the basic one for every digit." in words(chapter(dataset, BAD, GOOD))
-    assert "better than the basic one for no digit." in words(chapter(dataset, GOOD, BAD))
-    text = words(chapter(dataset, BAD, GOOD))
+def test_it_is_told_for_which_digits_denoising_is_better(larger: Dataset) -> None:
+    assert "better than the basic one for every digit." in words(chapter(larger, BAD, GOOD))
+    assert "better than the basic one for no digit." in words(chapter(larger, GOOD, BAD))
+    text = words(chapter(larger, BAD, GOOD))
     assert "Compared with the full-rank linear denoiser it is better for every digit." in text
-    text = words(chapter(dataset, BAD, POOR))
+    text = words(chapter(larger, BAD, POOR))
     assert "Compared with the full-rank linear denoiser it is worse for every digit." in text
-    text = words(chapter(dataset, BAD, POOR, linear=baselines(dataset, full_rank=0.45)))
+    text = words(chapter(larger, BAD, POOR, linear=baselines(larger, full_rank=0.45)))
     assert "From the full-rank linear denoiser it can be told apart for no digit." in text
+
+
+def test_two_images_of_a_digit_tell_nothing_of_it_by_themselves(dataset: Dataset) -> None:
+    section = chapter(dataset, result(0.3), GOOD)
+    clear = [value(section, "by_digit", "basic_p", digit=digit) < 0.05 for digit in range(10)]
+    assert all(
+        value(section, "by_digit", "basic_difference_high", digit=digit) < 0 for digit in range(10)
+    )
+    assert not all(clear)
+    assert "better than the basic one for every digit." not in words(section)
 
 
 def test_a_few_images_of_few_digits_are_enough(tmp_path: Path) -> None:
@@ -481,7 +513,7 @@ def test_the_claim_of_the_assignment_is_judged(dataset: Dataset) -> None:
 
 
 def test_the_claim_says_its_rule(dataset: Dataset) -> None:
-    text = chapter(dataset, BAD, POOR).claims[0].evidence.text
+    text = told_by_claim(chapter(dataset, BAD, POOR))
     assert "Supported if the interval lies below 0 and p is below 0.05; not supported" in text
     _, text = verdict_over_seeds(dataset, {(0.6, 0.3): 2})
     assert "below 0.05, and the difference is below 0 with every seed; not supported" in text
@@ -529,7 +561,15 @@ def verdict_over_seeds(
     shades = [pair for pair, times in pairs.items() for _ in range(times)]
     basic, denoising = ([result(pair[place]) for pair in shades] for place in (0, 1))
     section = chapter(dataset, basic, denoising)
-    return section.claims[0].verdict, section.claims[0].evidence.text
+    return section.claims[0].verdict, told_by_claim(section)
+
+
+def told_by_claim(section: Section) -> str:
+    """Evidence and rule of the claim, each a paragraph."""
+    (claim,) = section.claims
+    assert claim.rule is not None
+    assert "upported if" not in claim.evidence.text
+    return f"{claim.evidence.text}\n{claim.rule.text}"
 
 
 def test_every_seed_must_agree_with_the_claim(dataset: Dataset) -> None:
@@ -557,9 +597,34 @@ def test_from_six_seeds_on_the_sign_flip_test_decides_as_well(dataset: Dataset) 
 def test_findings_come_with_their_tests(dataset: Dataset) -> None:
     findings = {f.id: f.sentence for f in chapter(dataset, BAD, GOOD).findings}
     assert list(findings) == ["methods", "linear", "levels"]
-    for name in ("methods", "linear"):
-        assert "95 % interval from" in findings[name].text
-        assert "adjusted p" in findings[name].text
+    for sentence in findings.values():
+        assert not re.search(r"\bp\b|p-value|adjusted|d_z", sentence.text), sentence.text
+    assert findings["methods"].text.count("95 % interval from") == 1
+    assert findings["linear"].text.count("95 % interval from") == 2  # one for each denoiser
+
+
+def test_the_tests_behind_the_findings_stand_in_the_discussion(dataset: Dataset) -> None:
+    text = discussion(chapter(dataset, BAD, POOR))
+    assert re.search(r"of the test images \(d_z [+-][\d.]+, adjusted p 0.000\)", text)
+    assert re.search(r"the autoencoder 32 \(d_z [+-][\d.]+, adjusted p 0.000\)\.", text)
+
+
+def test_the_discussion_says_nothing_that_a_finding_says(dataset: Dataset) -> None:
+    for models in ((BAD, GOOD), (GOOD, BAD), ((BAD, POOR), (GOOD, GOOD))):
+        section = chapter(dataset, *models)
+        for one in section.findings:
+            assert one.sentence not in section.parts[-1].blocks
+
+
+def test_what_ssim_says_stands_beside_what_mse_says_of_a_linear_map(dataset: Dataset) -> None:
+    section = chapter(dataset, BAD, POOR, linear=baselines(dataset, 0.5, 0.3))
+    own, theirs = (
+        value(section, "denoising_mse", "ssim", method=method) for method in (DENOISING, FULL_RANK)
+    )
+    text = discussion(section)
+    assert "By MSE, a linear map restores these digits better" in text
+    verdict = "better" if own > theirs else "worse"
+    assert f"By SSIM it is {verdict}, {own:.3f} against {theirs:.3f} (difference" in text
 
 
 def test_a_quick_chapter_says_what_it_is(dataset: Dataset) -> None:

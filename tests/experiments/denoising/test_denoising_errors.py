@@ -12,11 +12,13 @@ from experiments.denoising.discussion import about_levels
 from experiments.denoising.errors import (
     AT_LEVELS,
     BASIC,
+    BY_CLASS,
     DENOISING,
     FULL_RANK,
     METHODS,
     NOISY,
     Comparison,
+    Contrast,
     Measured,
     OverSeeds,
     outcome,
@@ -94,7 +96,7 @@ def test_differences_are_those_of_each_pair_alone(
             assert_same(getattr(comparison.against[name], measure), expected)
     at = measured.levels[0.4]
     expected = paired_difference(at[DENOISING], at[FULL_RANK])
-    assert_same(comparison.levels[0.4][FULL_RANK], expected)
+    assert_same(comparison.levels[0.4][FULL_RANK].difference, expected)
     assert_same(comparison.harm, paired_difference(measured.mse[BASIC], measured.mse[NOISY]))
 
 
@@ -105,6 +107,42 @@ def test_p_values_are_adjusted_for_all_methods_compared(
     adjusted = holm([found.p_value for found in alone if found])
     assert [comparison.against[name].p_value for name in METHODS[:-1]] == pytest.approx(adjusted)
     assert adjusted != [found.p_value for found in alone if found]
+
+
+def test_p_values_by_level_are_adjusted_for_all_levels_and_methods(
+    comparison: Comparison, measured: Measured
+) -> None:
+    keys = [(level, name) for level in measured.levels for name in AT_LEVELS]
+    alone = [
+        paired_difference(measured.levels[level][DENOISING], measured.levels[level][name])
+        for level, name in keys
+    ]
+    adjusted = holm([found.p_value for found in alone if found])
+    assert len(adjusted) == 2 * 4
+    assert [comparison.levels[level][name].p_value for level, name in keys] == (
+        pytest.approx(adjusted)
+    )
+
+
+def test_p_values_by_digit_are_adjusted_for_all_digits_and_methods(
+    comparison: Comparison, measured: Measured
+) -> None:
+    keys = [(digit, name) for digit in range(3) for name in BY_CLASS]
+    alone = [
+        paired_difference(measured.mse[DENOISING][digit::3], measured.mse[name][digit::3])
+        for digit, name in keys
+    ]
+    adjusted = holm([found.p_value for found in alone if found])
+    assert len(adjusted) == 3 * 2
+    assert [comparison.classes[digit].differences[name].p_value for digit, name in keys] == (
+        pytest.approx(adjusted)
+    )
+
+
+def test_an_interval_alone_tells_nothing_where_many_are_looked_at() -> None:
+    assert Contrast(difference(-2, -1), 0.06).outcome == "can't be told apart"
+    assert Contrast(difference(-2, -1), 0.04).outcome == "better"
+    assert Contrast(None, None).outcome == "can't be told apart"
 
 
 def test_closer_is_the_share_of_smaller_errors(comparison: Comparison, measured: Measured) -> None:
@@ -120,8 +158,7 @@ def test_a_digit_has_the_statistics_of_its_own_images(
     assert expected is not None
     assert found.images == 20
     assert found.mse.interval == pytest.approx(mean_interval(own), rel=1e-6)
-    assert found.differences[BASIC].value == pytest.approx(expected.mean, rel=1e-6)
-    assert found.differences[BASIC].interval == pytest.approx(expected.interval, rel=1e-6)
+    assert_same(found.differences[BASIC].difference, expected)
 
 
 def test_what_is_infinite_somewhere_has_neither_mean_nor_difference() -> None:
@@ -170,17 +207,23 @@ def test_the_sign_flip_test_needs_six_seeds() -> None:
 # ----------------------------------------------------------------------------------- noise levels
 
 
-def sentence(signs: str) -> str:
-    """What is said if the difference to both other methods has these signs from level to level."""
-    ends = {"-": (-2.0, -1.0), "0": (-1.0, 1.0), "+": (1.0, 2.0)}
-    found = [difference(*ends[sign]) for sign in signs]
+def sentence(basic: str, noisy: str = "0-0-0") -> str:
+    """What is said if the differences to both other methods have these signs from level to level.
+
+    ``p`` stands for a difference whose interval lies below 0, but whose p-value is too large.
+    """
+    ends = {"-": (-2.0, -1.0), "0": (-1.0, 1.0), "+": (1.0, 2.0), "p": (-2.0, -1.0)}
+
+    def contrast(sign: str) -> Contrast:
+        return Contrast(difference(*ends[sign]), 0.06 if sign == "p" else 0.01)
+
     rows = tuple({"noise_sd": level} for level in LEVELS)
     table = Table("level_differences", "", (Column("noise_sd", "Noise", format="g"),), rows)
     exhibits: Any = SimpleNamespace(
         comparison=SimpleNamespace(
             levels={
-                level: {NOISY: change, BASIC: change}
-                for level, change in zip(LEVELS, found, strict=True)
+                level: {NOISY: contrast(first), BASIC: contrast(second)}
+                for level, first, second in zip(LEVELS, noisy, basic, strict=True)
             }
         ),
         level_differences=table,
@@ -199,7 +242,8 @@ STOPS = "stops being better than the basic autoencoder between"
     ("signs", "expected"),
     [
         ("+++--", f"As noise gets weaker, it {STOPS} 0.6 and 0.4 (at 0.4 it is worse)."),
-        ("+0---", f"As noise gets weaker, it {STOPS} 0.4 and 0.2 (at 0.2 the two can't be told"),
+        ("+0---", f"As noise gets weaker, it {STOPS} 0.4 and 0.2 (at 0.2 they can't be told"),
+        ("p----", f"As noise gets weaker, it {STOPS} 0.2 and 0 (at 0 they can't be told apart)."),
         ("---++", f"As noise gets stronger, it {STOPS} 0.4 and 0.6 (at 0.6 it is worse)."),
         (
             "+-0++",
@@ -215,6 +259,25 @@ def test_it_is_told_between_which_levels_denoising_stops_being_better(
     signs: str, expected: str
 ) -> None:
     assert expected in sentence(signs)
+
+
+@pytest.mark.parametrize(
+    ("signs", "expected"),
+    [
+        (
+            "+++--",
+            "as noise gets weaker, the denoising autoencoder stops being better than the noisy "
+            "input left alone and the basic autoencoder between 0.6 and 0.4 (at 0.4 it is worse).",
+        ),
+        ("-----", "is better than the noisy input left alone and the basic autoencoder at all"),
+        ("000+0", "shown to be better than the noisy input left alone or the basic autoencoder."),
+    ],
+)
+def test_what_holds_for_both_methods_is_told_once(signs: str, expected: str) -> None:
+    text = sentence(signs, signs)
+    assert expected in text
+    assert text.count(".") == text.count("0.") + 1, "one sentence"
+    assert sentence(signs, "0-0-0") != text
 
 
 def test_the_levels_compared_are_told() -> None:
