@@ -117,7 +117,7 @@ def data_table(dataset: Dataset, result: TrialResult, origin: str = "") -> Table
     rows = tuple({"part": part, "images": counts[part], "use": uses[part]} for part in counts)
     columns = (
         Column("part", "Part"),
-        Column("images", "Images", "number of images", format=",d"),
+        Column("images", "Images", format=",d"),
         Column("use", "Used for"),
     )
     caption = "The images, and what each part of them is used for."

@@ -166,8 +166,8 @@ def _method(exhibits: Exhibits) -> list[Item]:
             table=ref(exhibits.architecture),
             **places,
         ),
-        exhibits.architecture,
         _about_training(),
+        exhibits.architecture,
         prose(
             "Two errors are measured on the test images: the binary cross-entropy (BCE), which is "
             "also the loss, and the mean squared error (MSE) of the pixels. For grey pixels the "

@@ -115,7 +115,7 @@ def _cells(
 
 def about_linear(exhibits: Exhibits) -> Prose:
     """The best linear denoisers, with the same bottleneck and without one."""
-    against, cell = exhibits.comparison.against, exhibits.methods.cell
+    against = exhibits.comparison.against
     to_low, to_full = (against[name].outcome for name in (LOW_RANK, FULL_RANK))
     low, low_values = _difference(exhibits, LOW_RANK, "low_")
     full, full_values = _difference(exhibits, FULL_RANK, "full_")
@@ -126,10 +126,8 @@ def about_linear(exhibits: Exhibits) -> Prose:
         ssim = f"; by SSIM it is {by_ssim} than that one"
     return prose(
         f"By MSE, the denoising autoencoder has {THAN[to_low]} the best linear denoiser of the "
-        f"same rank {{rank}} ({{low}}; difference {low}), {link} {THAN[to_full]} the best linear "
-        f"denoiser of full rank ({{full}}; difference {full}){ssim}.",
-        low=cell("test_mse", method=LOW_RANK),
-        full=cell("test_mse", method=FULL_RANK),
+        f"same rank {{rank}} (difference {low}), {link} {THAN[to_full]} the best linear denoiser "
+        f"of full rank (difference {full}){ssim}.",
         rank=exhibits.rank,
         **low_values,
         **full_values,
@@ -370,16 +368,18 @@ def about_digits(exhibits: Exhibits) -> Prose:
     text = (
         f"The denoising autoencoder is shown to be better than the basic one {verdict}. {linear}."
     )
+    split = "{table} splits the error by digit"
     if len(classes) == 1:
-        return prose(text)
+        return prose(f"{split}. {text}", table=ref(table))
     found = {digit: of_class.mse.value or 0.0 for digit, of_class in classes.items()}
     easy, hard = min(found, key=lambda d: found[d]), max(found, key=lambda d: found[d])
     ends = classes[easy].mse.interval, classes[hard].mse.interval
     apart = ends[0] is not None and ends[1] is not None and ends[0].high < ends[1].low
     meeting = "their intervals do not meet" if apart else "their intervals meet, so they may tie"
     return prose(
-        "Of all digits, {easy} has the smallest MSE, {easy_mse}, and {hard} the largest, "
-        f"{{hard_mse}}; {meeting}. {text}",
+        f"{split}. Of all digits, {{easy}} has the smallest MSE, {{easy_mse}}, and {{hard}} the "
+        f"largest, {{hard_mse}}; {meeting}. {text}",
+        table=ref(table),
         easy=table.cell("digit", digit=easy),
         easy_mse=table.cell("denoising_mse", digit=easy),
         hard=table.cell("digit", digit=hard),

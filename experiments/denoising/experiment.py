@@ -170,7 +170,6 @@ def _method(exhibits: Exhibits) -> list[Item]:
             "cosine to zero. The model of the last epoch is tested.",
             table=ref(exhibits.architecture),
         ),
-        exhibits.architecture,
         prose(
             "What a trained model is worth shows in comparison with simple methods. The noisy "
             "input, left as it is, is the least of them: what has a larger error makes things "
@@ -184,6 +183,7 @@ def _method(exhibits: Exhibits) -> list[Item]:
             "is clipped to [0, 1].",
             rank=exhibits.rank,
         ),
+        exhibits.architecture,
         prose(
             "Methods are compared by the mean squared error (MSE) between their output and the "
             "clean image, over all pixels of all test images. Beside it stand the peak "
@@ -230,8 +230,8 @@ def _results(exhibits: Exhibits) -> list[Item]:
             figure=ref(exhibits.loss),
             table=ref(exhibits.trainings),
         ),
-        exhibits.loss,
         exhibits.trainings,
+        exhibits.loss,
     ]
 
 
@@ -260,7 +260,6 @@ def _errors(exhibits: Exhibits) -> list[Item]:
         exhibits.sweep,
         exhibits.levels,
         exhibits.level_differences,
-        prose("{table} splits the error by digit.", table=ref(exhibits.classes)),
         about_digits(exhibits),
         exhibits.classes,
     ]

@@ -145,7 +145,7 @@ def _lines(drawing: Lines) -> Canvas:
     columns = _columns(len(panels))
     rows = math.ceil(len(panels) / columns)
     width = PAGE if columns == 3 else COLUMN
-    height = 72.0 if rows == columns == 1 else 18 + rows * (52 if columns == 2 else 48)
+    height = 62.0 if rows == columns == 1 else 16 + rows * (47 if columns == 2 else 45)
     canvas = _canvas(width, height)
     grid = canvas.subplots(
         rows, columns, sharex=_same_x(panels), sharey=drawing.share_y, squeeze=False
