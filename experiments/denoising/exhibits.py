@@ -424,7 +424,7 @@ def trainings_table(trained: Trained) -> Table:
             "bottleneck units above zero for no test image of the model's own kind",
             format="d",
         ),
-        Column("seconds_per_epoch", "Time per epoch", "wall time, median epoch", "s", ".2f"),
+        Column("seconds_per_epoch", "Wall time per epoch", "median epoch", "s", ".2f"),
         Column(
             "cpu_seconds_per_epoch",
             "Processor time per epoch",

@@ -146,6 +146,8 @@ def _lines(drawing: Lines) -> Canvas:
     rows = math.ceil(len(panels) / columns)
     width = PAGE if columns == 3 else COLUMN
     height = 62.0 if rows == columns == 1 else 16 + rows * (47 if columns == 2 else 45)
+    if any(panel.markers for panel in panels):
+        height += 10  # so that their labels find room beside the curves
     canvas = _canvas(width, height)
     grid = canvas.subplots(
         rows, columns, sharex=_same_x(panels), sharey=drawing.share_y, squeeze=False

@@ -374,6 +374,27 @@ def test_the_rule_of_a_claim_stands_by_itself_below_its_evidence(page) -> None:
     ]
 
 
+def test_claims_stand_below_each_other_on_a_phone_the_verdict_before_the_evidence(rendered) -> None:
+    style = rendered("report").page.one("style").text
+    [phone] = re.findall(r"@media \(max-width: 40rem\) \{(.*?)\n  \}", style, re.S)
+    assert re.search(r"\.claims th, \.claims td \{ display: block", phone)
+    orders = {name: int(place) for name, place in re.findall(r"\.(\w+) \{ order: (\d)", phone)}
+    assert orders["verdict"] < orders["evidence"]
+
+
+def test_tables_that_can_be_scrolled_show_it_by_a_shadow_at_the_edge(rendered) -> None:
+    style = rendered("report").page.one("style").text
+    [box] = re.findall(r"\.tabular \.scroll \{\s*background:(.*?)\}", style, re.S)
+    assert box.count("local") == box.count("scroll") == 2  # covers that move, shadows that stay
+    assert style.count("--shade") == 3  # it has a colour
+
+
+def test_no_line_ends_within_a_number(page) -> None:
+    text = prose("It is {p}.", p=Number(1e-5, "p", "a test"))
+    [number] = page(html.document(small(text, UNSURE), {})).all("span", "number")[:1]
+    assert number.text == "<\N{NO-BREAK SPACE}0.001"
+
+
 def test_a_fingerprint_says_what_it_is(rendered) -> None:
     told = [found.text for found in rendered("report").page.all("span", "fingerprint")]
     assert told

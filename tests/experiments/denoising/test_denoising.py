@@ -627,6 +627,13 @@ def test_what_ssim_says_stands_beside_what_mse_says_of_a_linear_map(dataset: Dat
     assert f"By SSIM it is {verdict}, {own:.3f} against {theirs:.3f} (difference" in text
 
 
+def test_the_chapter_stands_alone_but_does_not_tell_again_what_q1_tells(dataset: Dataset) -> None:
+    text = words(chapter(dataset, BAD, GOOD))
+    for needed in ("binary cross-entropy", "Adam", "warm-up", "28 × 28", "model of the last epoch"):
+        assert needed in text
+    assert "Efficient BackProp" not in text
+
+
 def test_a_quick_chapter_says_what_it_is(dataset: Dataset) -> None:
     assert "figures of the quick preset" in words(chapter(dataset, BAD, GOOD, preset="quick"))
 
