@@ -196,18 +196,23 @@ def _about_error(exhibits: Exhibits) -> Prose:
     table = exhibits.comparison
     text, values = _in_order(exhibits, table, "test_mse")
     if len(exhibits.dims) == 1:
-        return prose(f"Test MSE is {text} latent dimensions, the only ones trained.", **values)
+        return prose(
+            "The mean squared error (MSE) on the test images is "
+            f"{text} latent dimensions, the only ones trained.",
+            **values,
+        )
     direction = course(_values(table, "test_mse"))
     if direction == "varies":
         return prose(
-            "Test MSE does not fall at every step to a larger latent dimension: it is "
-            f"{text} latent dimensions.",
+            "The mean squared error (MSE) on the test images does not fall at every step to a "
+            f"larger latent dimension: it is {text} latent dimensions.",
             **values,
         )
     interval, ends = _interval(table, "test_mse", latent_dim=exhibits.dims[-1])
     return prose(
-        f"Test MSE {direction} at every step to a larger latent dimension, from {{low}} at "
-        f"{{low_dim}} to {{high}} at {{high_dim}}{interval and f' ({interval})'}.",
+        f"The mean squared error (MSE) on the test images {direction} at every step to a larger "
+        "latent dimension, from {low} at {low_dim} to {high} at {high_dim}"
+        f"{interval and f' ({interval})'}.",
         **_ends(table, "test_mse"),
         **ends,
     )

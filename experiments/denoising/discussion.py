@@ -290,10 +290,13 @@ def _sentences(exhibits: Exhibits, others: Mapping[str, str]) -> list[Text]:
     subject = f"the {DENOISING}"
     if first == second:
         return [_stops(exhibits, one, subject, tuple(others.values()))]
-    return [
-        _stops(exhibits, one, subject, (others[one],)),
-        _stops(exhibits, other, "it", (others[other],)),
-    ]
+    text, places = _stops(exhibits, one, subject, (others[one],))
+    more, more_places = _stops(exhibits, other, "it", (others[other],))
+    for change in ("weaker", "stronger"):
+        lead = f"as noise gets {change}, "
+        if text.startswith(lead):
+            more = more.removeprefix(lead)
+    return [(text, places), (more, more_places)]
 
 
 def _ends(exhibits: Exhibits) -> dict[str, Value]:

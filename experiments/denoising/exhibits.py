@@ -230,7 +230,7 @@ def differences_table(against: Mapping[str, Against], trained: Trained) -> Table
         *interval_columns(Column("mse_difference", "MSE", "", "", "+.5f"), over),
         Column(
             "effect_size",
-            "Effect d_z",
+            "d_z",
             "mean difference in MSE in standard deviations of the differences (Cohen 1988)",
             "",
             "+.2f",

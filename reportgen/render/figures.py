@@ -148,6 +148,8 @@ def _lines(drawing: Lines) -> Canvas:
     height = 62.0 if rows == columns == 1 else 16 + rows * (47 if columns == 2 else 45)
     if any(panel.markers for panel in panels):
         height += 10  # so that their labels find room beside the curves
+    if len(panels) == 1:
+        height += 3 * max(0, len(panels[0].series) - 2)  # for the lines of the legend
     canvas = _canvas(width, height)
     grid = canvas.subplots(
         rows, columns, sharex=_same_x(panels), sharey=drawing.share_y, squeeze=False

@@ -280,5 +280,12 @@ def test_what_holds_for_both_methods_is_told_once(signs: str, expected: str) -> 
     assert sentence(signs, "0-0-0") != text
 
 
+def test_which_way_noise_changes_is_told_once_of_two_methods() -> None:
+    text = sentence("+++--", "++---")
+    assert text.count("noise gets weaker") == 1
+    assert f". It {STOPS} 0.6 and 0.4 (at 0.4 it is worse)." in text
+    assert "As noise gets weaker, it" in sentence("+++--", "---++")
+
+
 def test_the_levels_compared_are_told() -> None:
     assert sentence("+++--").startswith("At noise from 0 to 0.8,")
