@@ -157,19 +157,17 @@ def about_rank(exhibits: Exhibits) -> Prose:
 
 
 def _by_ssim(exhibits: Exhibits) -> Text:
-    """How the best linear denoiser of full rank does by SSIM; nothing where it can't be tested."""
+    """How autoencoder and full-rank linear denoiser compare by SSIM, if that can be tested."""
     against = exhibits.comparison.against[FULL_RANK]
     if against.ssim is None:
         return "", {}
     found = against.by("ssim")
-    phrase = (
-        "it can't be told apart from that one" if found.startswith("can't") else f"it is {found}"
-    )
+    phrase = "the two" if found == "can't be told apart" else "the autoencoder is"
     places, values = _cells(
         exhibits, FULL_RANK, "", ("ssim_difference", "ssim_difference_low", "ssim_difference_high")
     )
     interval = "difference {}, 95 % interval from {} to {}".format(*places)
-    return f" By SSIM {phrase}, {{ssim}} against {{ssim_full}} ({interval}).", values | {
+    return f" By SSIM {phrase} {found}, {{ssim}} against {{ssim_full}} ({interval}).", values | {
         "ssim": exhibits.methods.cell("ssim", method=DENOISING),
         "ssim_full": exhibits.methods.cell("ssim", method=FULL_RANK),
     }
@@ -436,6 +434,11 @@ def about_trainings_of_seeds(exhibits: Exhibits) -> list[Prose]:
         return []
     cell = exhibits.methods.cell
     text, values = _over_seeds(found, table)
+    if found.p_value is None:
+        text += (
+            f" With fewer than {FEWEST_SEEDS} seeds no test over seeds could give a p-value below "
+            f"{SIGNIFICANCE}; none was made."
+        )
     return [
         prose(
             "Over {count} seeds, test MSE is {denoising} ± {denoising_sd} for the denoising "
@@ -466,11 +469,7 @@ def _over_seeds(found: OverSeeds, table: Table) -> Text:
     if found.p_value is None:
         same = "of the same sign with every seed"
         agreement = same if of_seeds(found) != "can't be told apart" else f"not {same}"
-        return (
-            f"{text}, {agreement}. With fewer than {FEWEST_SEEDS} seeds no test over seeds "
-            f"could give a p-value below {SIGNIFICANCE}; none was made.",
-            values,
-        )
+        return f"{text}, {agreement}.", values
     values["seeds_p"] = Number(found.p_value, "p", f"sign-flip test, {origin}", trials)
     ending: dict[Outcome, str] = {
         "better": "over seeds, the denoising autoencoder is better",

@@ -26,7 +26,6 @@ from experiments.denoising.discussion import (
 from experiments.denoising.errors import BASELINE_TRAINER
 from experiments.denoising.exhibits import Exhibits
 from experiments.dense_experiment import DenseSettings, about_quick, dense_trial
-from experiments.uncertainty import about_seeds
 from reportgen.experiment import DataSource, Evidence, Experiment, Trial, setting
 from reportgen.results import Figure, Number, Prose, Section, Table, prose, ref, section_with
 
@@ -162,8 +161,8 @@ def _method(exhibits: Exhibits) -> list[Item]:
     return [
         prose(
             "Both models are `Input(784) → Dense(latent_dim, relu) → Dense(784, sigmoid)`, with "
-            "the layers of {table}. The basic autoencoder is the one of the chapter on it, the "
-            "same training and not a second one; the denoising autoencoder is trained to make the "
+            "the layers of {table}. The basic autoencoder is the one of Q1, the same training "
+            "and not a second one; the denoising autoencoder is trained to make the "
             "clean image of the noisy one. Both minimise the binary cross-entropy between clean "
             "image and reconstruction with Adam (Kingma and Ba 2015) and weight decay (Loshchilov "
             "and Hutter 2019), under a learning rate that rises in a short warm-up and falls by a "
@@ -204,8 +203,8 @@ def _method(exhibits: Exhibits) -> list[Item]:
 
 def _hyperparameters(exhibits: Exhibits) -> list[Item]:
     text = (
-        "{table} lists every setting of the denoising autoencoder. Those of the basic one stand "
-        "in its own chapter."
+        "{table} lists every setting of the denoising autoencoder. The basic one was trained with "
+        "those of Q1, the experiment `autoencoder`."
     )
     return [prose(text, table=ref(exhibits.settings)), exhibits.settings]
 
@@ -284,7 +283,14 @@ def _discussion(evidence: Evidence[DenoisingSettings], exhibits: Exhibits) -> li
 def _about_seeds(seeds: tuple[int, ...]) -> Prose:
     """What the chapter covers of the chance in trainings."""
     if len(seeds) > 1:
-        return about_seeds(seeds)
+        return prose(
+            "Every model was trained {count} times, with the seeds from {seed} to {last}. "
+            "Deviations over seeds cover the chance in training; intervals that of the test "
+            "images, for the models of the first seed.",
+            count=Number(len(seeds), "d", "number of seeds"),
+            seed=Number(seeds[0], "d", "first seed of the trainings"),
+            last=Number(seeds[-1], "d", "last seed of the trainings"),
+        )
     return prose(
         "Both models were trained with seed {seed}; another would give somewhat other ones. How "
         "much they would differ is not covered here: the intervals are about the choice of test "
