@@ -162,11 +162,11 @@ def _method(exhibits: Exhibits) -> list[Item]:
         prose(
             "Both models are `Input(784) → Dense(latent_dim, relu) → Dense(784, sigmoid)`, with "
             "the layers of {table}. The basic autoencoder is the one of Q1, the same training "
-            "and not a second one; the denoising autoencoder is trained to make the "
-            "clean image of the noisy one. Both minimise the binary cross-entropy between clean "
-            "image and reconstruction with Adam (Kingma and Ba 2015) and weight decay (Loshchilov "
-            "and Hutter 2019), under a learning rate that rises in a short warm-up and falls by a "
-            "cosine to zero. The model of the last epoch is tested.",
+            "and not a second one; the denoising autoencoder is trained to make the clean image of "
+            "the noisy one. Both minimise the binary cross-entropy between clean image and "
+            "reconstruction with Adam (Kingma and Ba 2015) and weight decay (Loshchilov and Hutter "
+            "2019), under a learning rate that rises in a short warm-up and falls by a cosine to "
+            "zero. The model of the last epoch is tested.",
             table=ref(exhibits.architecture),
         ),
         prose(
@@ -259,6 +259,7 @@ def _errors(exhibits: Exhibits) -> list[Item]:
         exhibits.sweep,
         exhibits.levels,
         exhibits.level_differences,
+        about_clean_images(exhibits),
         about_digits(exhibits),
         exhibits.classes,
     ]
@@ -271,7 +272,6 @@ def _discussion(evidence: Evidence[DenoisingSettings], exhibits: Exhibits) -> li
         about_rank(exhibits),
         about_simple_baselines(exhibits),
         about_quality(exhibits),
-        about_clean_images(exhibits),
         about_dead_units(exhibits),
         _about_seeds(evidence.seeds),
     ]
