@@ -184,22 +184,23 @@ def claim(exhibits: Raising | None) -> Claim:
     """Whether raising the threshold raises precision and lowers recall, at every step asked for."""
     statement = "Raising the threshold raises precision and lowers recall."
     if exhibits is None:
-        evidence = prose(f"Only one threshold was asked for. {_rule(1)}")
-        return Claim("threshold_trade_off", statement, evidence, Verdict.CANT_TELL)
+        evidence = prose("Only one threshold was asked for.")
+        return Claim("threshold_trade_off", statement, evidence, Verdict.CANT_TELL, prose(_rule(1)))
     text, values = _told(exhibits)
-    rule, where = _rule(int(exhibits.seeds.value)), "{table}"
+    where = "{table}"
     values["table"] = ref(exhibits.steps)
     if exhibits.over_seeds is not None:
         where = "{table}, {over_seeds}"
         values["over_seeds"] = ref(exhibits.over_seeds)
-    evidence = prose(f"{text} ({where}). {rule}", **values)
-    return Claim("threshold_trade_off", statement, evidence, exhibits.verdict)
+    evidence = prose(f"{text} ({where}).", **values)
+    rule = prose(_rule(int(exhibits.seeds.value)))
+    return Claim("threshold_trade_off", statement, evidence, exhibits.verdict, rule)
 
 
 def _rule(seeds: int) -> str:
     """By what rule the claim is judged, with so many seeds."""
     rule = (
-        "Rule: supported if at every step precision rises, with an adjusted p-value of Fisher's "
+        "Supported if at every step precision rises, with an adjusted p-value of Fisher's "
         f"exact test below {SIGNIFICANT}, and recall falls, which one positive review that changes "
         "sides shows, as none can change back; not supported if precision falls at a step with "
         "such a p-value."

@@ -152,7 +152,8 @@ def test_with_several_seeds_each_must_be_on_the_same_side_of_a_baseline_on_the_t
     assert found.verdict is verdict
     disagree = "but seeds disagree on the test reviews" in found.evidence.text
     assert disagree == (verdict is Verdict.CANT_TELL)
-    assert "each seed on that side of the baseline" in found.evidence.text
+    assert found.rule is not None
+    assert "each seed on that side of the baseline" in found.rule.text
 
 
 def chapter_of(
@@ -279,7 +280,9 @@ def test_the_trade_off_has_to_be_seen_with_every_seed(
     chapter = over_seeds(dataset, results)
     found = claim(chapter, "threshold_trade_off")
     assert found.verdict is verdict
-    assert "A rise or fall counts if it is seen with every seed" in found.evidence.text
+    assert found.rule is not None
+    assert "A rise or fall counts if it is seen with every seed" in found.rule.text
+    assert ("sign-flip" in found.rule.text) == (len(results) >= 6)
     assert ("sign-flip" in found.evidence.text) == (len(results) >= 6)
     disagree = "but not so with every seed" in found.evidence.text
     assert disagree == (verdict is Verdict.CANT_TELL)
