@@ -13,7 +13,7 @@ from reportgen.chapters import drawing
 from reportgen.engine.shelf import Shelf
 from reportgen.errors import ReportgenError
 from reportgen.experiment import Json
-from reportgen.press import Press
+from reportgen.press import Press, helpers_here
 from reportgen.render.files import write_file, write_report
 from reportgen.results import Report, Section, Verdict, to_json
 from reportgen.settings import FORMATS
@@ -43,7 +43,7 @@ def write(report: Report, folder: Path, formats: tuple[str, ...], shelf: Shelf, 
         problems.append(
             f"The experiment '{section.experiment}' failed: {section.error}. Details are in {log}."
         )
-    with Press(shelf) as press:
+    with Press(shelf, helpers_here() if "pdf" in formats else 0) as press:
         draw = partial(drawing, shelf=shelf)
         for product in write_report(report, folder, formats, draw, press.typeset):
             if isinstance(product, ReportgenError):

@@ -17,21 +17,31 @@ from reportgen.engine.background import in_background
 from reportgen.engine.executors import available_cores, deaf_children
 from reportgen.engine.keys import files_fingerprint, versions
 from reportgen.engine.shelf import Shelf
+from reportgen.errors import RenderError
 from reportgen.render import manuscript as render
 from reportgen.render.manuscript import Manuscript
 
-WORTH_PROCESSES = 4
-"""With fewer manuscripts, starting processes takes longer than what they spare."""
+MOST_HELPERS = 3
+"""A report has few long chapters; more processes would have nothing to set."""
 
 
 class Press:
-    """Sets manuscripts, and keeps what it set on a shelf; its processes end with the context."""
+    """Sets manuscripts, and keeps what it set on a shelf.
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    ``helpers`` processes help this one. They start with the context, so that they are ready when
+    there is something to set, and end with it.
+    """
+
+    def __init__(self, shelf: Shelf, helpers: int = 0) -> None:
+        self._shelf, self._helpers = shelf, helpers
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Press:
+        if self._helpers:
+            self._pool = ProcessPoolExecutor(self._helpers, multiprocessing.get_context("spawn"))
+            with deaf_children():
+                for _ in range(self._helpers):
+                    self._pool.submit(_make_ready)
         return self
 
     def __exit__(
@@ -54,12 +64,9 @@ class Press:
         return [content for key in keys if (content := found[key]) is not None]
 
     def _set(self, manuscripts: Sequence[Manuscript]) -> dict[Manuscript, bytes]:
-        """Each manuscript as PDF, set now: the longest in other processes, if it is worth them."""
+        """Each manuscript as PDF, set now: the longest by the helpers."""
         from reportgen.render import pdf
 
-        helpers = available_cores() - 1
-        if not self._pool and helpers and len(manuscripts) >= WORTH_PROCESSES:
-            self._pool = ProcessPoolExecutor(helpers, multiprocessing.get_context("spawn"))
         waiting = deque(sorted(manuscripts, key=lambda m: len(m.html)))
         made: dict[Manuscript, bytes] = {}
 
@@ -70,7 +77,7 @@ class Press:
                     made[manuscript] = pdf.typeset(manuscript)
 
         def hand_over(pool: ProcessPoolExecutor) -> None:
-            while len(waiting) > 1:
+            while waiting:
                 with suppress(IndexError):
                     manuscript = waiting.pop()
                     try:
@@ -81,13 +88,26 @@ class Press:
                         waiting.append(manuscript)
                         return
 
-        pools = [self._pool] * helpers if self._pool else []
+        pools = [self._pool] * self._helpers if self._pool else []
         handing = [in_background(partial(hand_over, pool)) for pool in pools]
         set_here()
         for handed in handing:
             handed.result()
         set_here()  # what broken processes left
         return made
+
+
+def helpers_here() -> int:
+    """How many helpers this machine has room for, beside the process that has them."""
+    return min(available_cores() - 1, MOST_HELPERS)
+
+
+def _make_ready() -> None:
+    """Load what sets manuscripts; what is missing is told by the process that has the helpers."""
+    from reportgen.render import pdf
+
+    with suppress(RenderError):
+        pdf.pango_version()
 
 
 def _key(manuscript: Manuscript) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from reportgen import press as pressing
 from reportgen.engine.shelf import Shelf
 from reportgen.press import Press
 from reportgen.render import pdf
@@ -24,14 +23,8 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "derived")
 
 
-@pytest.fixture
-def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pressing, "available_cores", lambda: 2)
-
-
-@pytest.mark.usefixtures("two_cores")
 def test_other_processes_set_the_same_bytes(shelf: Shelf) -> None:
-    with Press(shelf) as press:
+    with Press(shelf, helpers=1) as press:
         made = press.typeset(TEXTS)
     assert made == [pdf.typeset(text) for text in TEXTS]
 
@@ -54,7 +47,6 @@ def test_what_was_set_is_not_set_again_unless_it_or_its_style_changed(
     assert calls == [restyled, TEXTS[1]]
 
 
-@pytest.mark.usefixtures("two_cores")
 def test_a_process_that_is_ended_from_outside_loses_no_page(shelf: Shelf) -> None:
     def end_it() -> None:
         while not (press._pool and press._pool._processes):
@@ -62,7 +54,7 @@ def test_a_process_that_is_ended_from_outside_loses_no_page(shelf: Shelf) -> Non
         for process in list(press._pool._processes.values()):
             process.kill()
 
-    with Press(shelf) as press:
+    with Press(shelf, helpers=1) as press:
         ending = threading.Thread(target=end_it)
         ending.start()
         made = press.typeset(TEXTS)

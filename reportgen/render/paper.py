@@ -30,15 +30,19 @@ def pdf(document: Document, typeset: Typeset) -> bytes:
     body = body_of(document)
     pieces = typeset([manuscript(piece) for piece in body])
     counted = [places(piece) for piece in pieces]
-    assumed, front, first = 0, FRONT, b""
+    assumed, front = 0, FRONT
     while assumed != front:
         assumed = front
-        [first] = typeset([manuscript(_front_of(document, _pages_of(counted, assumed)))])
+        heads = [""] * front
+        for piece, (count, _) in zip(body, counted, strict=True):
+            heads += ["", *[_name(piece)] * (count - 1)]  # a chapter's first page has its title
+        first, sheets = typeset(
+            [
+                manuscript(_front_of(document, _pages_of(counted, front))),
+                manuscript(_sheets_of(document, heads)),
+            ]
+        )
         front, _ = places(first)
-    heads = [""] * front
-    for piece, (count, _) in zip(body, counted, strict=True):
-        heads += ["", *[_name(piece)] * (count - 1)]  # a chapter's first page has its title
-    [sheets] = typeset([manuscript(_sheets_of(document, heads))])
     return bind(sheets, [first, *pieces])
 
 
