@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import json
 import multiprocessing
@@ -12,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -154,7 +157,19 @@ def confine(threads: int, device: str = CPU) -> None:
 
 def run(task: Task) -> Returned:
     """Train one trial in this process, which :func:`start` made a worker."""
-    return train(task, _threads, _channel)
+    returned = train(task, _threads, _channel)
+    _give_back_memory()
+    return returned
+
+
+def _give_back_memory() -> None:
+    """Give the system what a trial had: models refer to themselves, and the C library keeps it.
+
+    Otherwise a worker that trains many models grows by 150 MB with each (measured on MNIST).
+    """
+    gc.collect()
+    with suppress(OSError, AttributeError):  # only the GNU library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def train(task: Task, threads: int, channel: Channel | None) -> Returned:

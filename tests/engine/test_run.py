@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -14,10 +16,11 @@ import numpy as np
 import pytest
 
 from reportgen.engine import store as storage
+from reportgen.engine import worker
 from reportgen.engine.progress import Observer
 from reportgen.engine.run import Outcome, Planned, local_executors, plan, run
 from reportgen.engine.store import Cost, Store
-from reportgen.engine.worker import Returned, Task
+from reportgen.engine.worker import Failure, Returned, Task
 from reportgen.errors import DataError
 from reportgen.experiment import (
     Checkpoint,
@@ -256,3 +259,26 @@ def test_data_that_are_being_prepared_take_the_room_of_a_trial(
         on_planned=lambda _: log.append("planned"),
     )
     assert log == order.split()
+
+
+def test_a_worker_keeps_nothing_of_a_trial_that_refers_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Model:
+        """Refers to itself, as Keras' models do."""
+
+    left: list[weakref.ref[Model]] = []
+
+    def train(*_: object) -> Failure:
+        model = Model()
+        model.itself = model  # type: ignore[attr-defined]
+        left.append(weakref.ref(model))
+        return Failure("", "")
+
+    monkeypatch.setattr(worker, "train", train)
+    gc.disable()
+    try:
+        worker.run(None)  # type: ignore[arg-type]
+    finally:
+        gc.enable()
+    assert left[0]() is None
