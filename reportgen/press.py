@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 
-from reportgen.engine.background import in_background
+from reportgen.engine.background import end_with_parent, in_background
 from reportgen.engine.executors import available_cores, deaf_children
 from reportgen.engine.keys import files_fingerprint, versions
 from reportgen.engine.shelf import Shelf
@@ -38,7 +38,8 @@ class Press:
 
     def __enter__(self) -> Press:
         if self._helpers:
-            self._pool = ProcessPoolExecutor(self._helpers, multiprocessing.get_context("spawn"))
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._helpers, spawn, end_with_parent)
             with deaf_children():
                 for _ in range(self._helpers):
                     self._pool.submit(_make_ready)

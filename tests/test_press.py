@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -60,3 +63,22 @@ def test_a_process_that_is_ended_from_outside_loses_no_page(shelf: Shelf) -> Non
         made = press.typeset(TEXTS)
         ending.join()
     assert made == [pdf.typeset(text) for text in TEXTS]
+
+
+def test_helpers_do_not_outlive_a_build_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from reportgen.engine.shelf import Shelf\n"
+        "from reportgen.press import Press\n"
+        "if __name__ == '__main__':\n"
+        "    with Press(Shelf(Path('derived')), helpers=1) as press:\n"
+        "        press._pool.submit(os.getpid).result()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "build.py").write_text(code)
+    build = subprocess.Popen(
+        [sys.executable, "build.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    build.communicate(timeout=60)  # until the last process that could write is gone
+    assert build.returncode == -signal.SIGKILL

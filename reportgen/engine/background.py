@@ -1,7 +1,9 @@
-"""Runs what can go on beside the trainings, in threads that do not keep the program alive."""
+"""Threads and processes beside the main one, none of which outlives it."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,3 +28,18 @@ def in_background(function: Callable[[], Result]) -> Future[Result]:
 
     threading.Thread(target=work, daemon=True).start()
     return future
+
+
+def end_with_parent() -> None:
+    """From now on, end this process as soon as the one that started it is gone, even if killed.
+
+    Nobody would take what it makes, and the next build would find it at work on the same files.
+    """
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

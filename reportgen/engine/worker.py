@@ -6,11 +6,9 @@ import ctypes
 import gc
 import importlib
 import json
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from reportgen.engine import devices, store
+from reportgen.engine.background import end_with_parent
 from reportgen.engine.store import Cost
 from reportgen.errors import ReportgenError
 from reportgen.experiment import (
@@ -125,22 +124,11 @@ def start(threads: int, device: str, channel: Channel | None, log: Path) -> None
     global _channel, _threads
     _channel, _threads = channel, threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     confine(threads, device)
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, even if that was killed.
-
-    Nobody would take its result, and the next build would find it at work on the same checkpoint.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def confine(threads: int, device: str = CPU) -> None:
