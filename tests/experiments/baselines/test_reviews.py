@@ -43,7 +43,7 @@ class Context:
         return None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        raise NotImplementedError
+        raise AssertionError("a baseline has no epochs, and so no checkpoint to save")
 
 
 class LoggedDataset(Dataset):
