@@ -295,8 +295,8 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Document:
-    """The whole file. Template: ``document.html.j2``."""
+class About:
+    """What a file says of itself, and the heads of its pages. Has no template of its own."""
 
     window_title: str
     """For the browser's tab and the PDF's metadata; names sample data."""
@@ -310,6 +310,12 @@ class Document:
     """The report's title, for the head of every page."""
     running_notice: str
     """What the head of every page warns of; mostly empty."""
+
+
+@dataclass(frozen=True)
+class Document(About):
+    """The whole file. Template: ``document.html.j2``."""
+
     cover: Cover
     """The first page."""
     contents: Contents
@@ -332,17 +338,11 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Sheets:
+class Sheets(About):
     """All pages without what stands on them: heads and page numbers, and the file's metadata.
 
-    Template: ``sheets.html.j2``. The first six fields are those of :class:`Document`.
+    Template: ``sheets.html.j2``.
     """
 
-    window_title: str
-    author: str
-    description: str
-    keywords: str
-    running_title: str
-    running_notice: str
     chapters: tuple[str, ...]
     """For each page what its head says on the right; mostly the chapter's title."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from reportgen.render import html
-from reportgen.render.contexts import Chapter, Contents, Document, Entry, Piece, Sheets
+from reportgen.render.contexts import About, Chapter, Contents, Document, Entry, Piece, Sheets
 from reportgen.render.lean import with_texts
 from reportgen.render.manuscript import OUTWARD, Manuscript, Typeset
 
@@ -100,6 +100,5 @@ def _front_of(document: Document, pages: dict[str, int]) -> Piece:
 
 def _sheets_of(document: Document, heads: Sequence[str]) -> Sheets:
     """The sheets for pages with these names of chapters in their heads."""
-    names = {field.name for field in fields(Sheets)} - {"chapters"}
-    common = {name: getattr(document, name) for name in names}
-    return Sheets(**common, chapters=tuple(heads))
+    about = {field.name: getattr(document, field.name) for field in fields(About)}
+    return Sheets(**about, chapters=tuple(heads))
