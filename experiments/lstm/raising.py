@@ -217,20 +217,24 @@ def _told(exhibits: Raising) -> tuple[str, dict[str, Value]]:
     """What precision and recall do at each step, in a sentence with its values."""
     table, pieces, values = exhibits.steps, list[str](), dict[str, Value]()
     for i, row in enumerate(table.rows):
-        told = {}
+        shown, told = ["from", "to"], {}
         for measure in ("precision", "recall"):
-            column = f"{measure}_change"
-            for name in (column, f"{column}_low", f"{column}_high"):
-                values[f"{name}{i}"] = Cell(table.id, i, name)
-            told[measure] = f"{{{column}{i}}} ({{{column}_low{i}}} to {{{column}_high{i}}}"
-        values |= {f"{end}{i}": Cell(table.id, i, end) for end in ("from", "to", "precision_p")}
+            ends = [f"{measure}_change{end}" for end in ("", "_low", "_high")]
+            change, low, high = (f"{{{end}{i}}}" for end in ends)
+            told[measure] = f"by {change} ({low} to {high}"
+            shown += ends if row[ends[0]] is not None else []
+        if row["precision_change"] is None:
+            precision = "precision can't be compared, as nothing is called positive at one of them"
+            recall = f"and recall changes {told['recall']})"
+        else:
+            shown.append("precision_p")
+            p_value = f"{p_is(float(row['precision_p'] or 0))} {{precision_p{i}}}"
+            precision = f"precision changes {told['precision']}, {p_value}{_doubt(exhibits, i)})"
+            recall = f"recall {told['recall']})"
+        values |= {f"{name}{i}": Cell(table.id, i, name) for name in shown}
         seeds, more = _seeds_told(exhibits, i)
         values |= more
-        p_value = f"{p_is(float(row['precision_p'] or 0))} {{precision_p{i}}}"
-        pieces.append(
-            f"from {{from{i}}} to {{to{i}}} precision changes by {told['precision']}, "
-            f"{p_value}{_doubt(exhibits, i)}), recall by {told['recall']}){seeds}"
-        )
+        pieces.append(f"from {{from{i}}} to {{to{i}}} {precision}, {recall}{seeds}")
     text = "; ".join(pieces)
     if exhibits.over_seeds is not None:
         return f"With the first seed, {text}", values

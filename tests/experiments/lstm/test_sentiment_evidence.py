@@ -293,6 +293,14 @@ def test_the_trade_off_has_to_be_seen_with_every_seed(
     assert ("at every step with each of {seeds} seeds" in told) == (verdict is Verdict.SUPPORTED)
 
 
+def test_where_nothing_is_called_positive_precision_is_not_compared(dataset: Dataset) -> None:
+    chapter = section(dataset, probability=np.minimum(predictions()[0], 0.6))
+    text = claim(chapter, "threshold_trade_off").evidence.text
+    assert "from {from1} to {to1} precision can't be compared, as nothing is called" in text
+    assert "and recall changes by {recall_change1} (" in text
+    assert "precision_change1" not in text
+
+
 def test_precision_that_falls_with_every_seed_refutes_the_trade_off(dataset: Dataset) -> None:
     results = [result(probability=trading(1.0)) for _ in range(3)]
     found = claim(over_seeds(dataset, results), "threshold_trade_off")
